@@ -1,0 +1,204 @@
+"""The doctor finds what is wrong and counts right; datasets open by what is there."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from weaktr_core.data import COCO, VOC2012, DataError, Sample, open_dataset
+from weaktr_core.data.doctor import examine
+from weaktr_core.data.report import NOTES, PROBLEMS
+
+SHARED = os.environ.get("WEAKTR_SHARED")
+CLASSES = ("ant", "bee", "cow")
+
+
+class Listed:
+    """A dataset from a list; an exception in it is raised when it is asked for."""
+
+    def __init__(self, *samples, classes=CLASSES):
+        self.samples, self.classes = samples, classes
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, index):
+        if isinstance(self.samples[index], Exception):
+            raise self.samples[index]
+        return self.samples[index]
+
+    def __iter__(self):
+        return (self[index] for index in range(len(self)))
+
+
+def sample(name="one", tags=(1, 0, 0), mask="as tagged", size=(4, 10)) -> Sample:
+    if isinstance(mask, str):
+        mask = np.zeros(size, np.uint8)
+        for k in np.flatnonzero(tags):
+            mask[k] = k + 1
+    image = np.zeros((*size, 3), np.uint8)
+    return Sample(image, np.array(tags, np.float32), mask, name)
+
+
+def found(*samples) -> list[tuple[str, str]]:
+    report = examine(Listed(*samples), progress=False)
+    return [(finding.kind, finding.name) for finding in report.findings]
+
+
+def test_statistics():
+    second = sample("two", (1, 0, 1), size=(6, 20))
+    second.mask[5] = 255
+    report = examine(Listed(sample(), second), progress=False)
+    assert (report.total, report.seen, report.read, report.masks) == (2, 2, 2, 2)
+    assert report.images.tolist() == [2, 0, 1]
+    assert report.heights == (4, 6) and report.widths == (10, 20)
+    assert report.tags == (1, 1.5, 2)
+    assert report.ignored == pytest.approx(20 / 160)
+    # Of 140 labelled pixels: ant 10 + 20, cow 20, the rest background.
+    np.testing.assert_allclose(report.shares, np.array([90, 30, 0, 20]) / 140)
+    assert report.ready and report.verdict == "ready"
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [
+        (DataError("a.jpg: expected a photo, came no such file"), "unreadable"),
+        (PermissionError("a.jpg"), "unreadable"),
+        (sample("bad", (1, 0)), "malformed"),
+        (sample("bad", (1, 0, 0.5), mask=None), "malformed"),
+        (sample("bad", mask=np.zeros((4, 10), np.int64)), "malformed"),
+        (sample("bad", mask=np.ones((10, 4), np.uint8)), "mask size"),
+        (sample("bad", mask=np.array([[1, 4]], np.uint8), size=(1, 2)), "mask id"),
+        (
+            sample("bad", mask=np.array([[1, 2]], np.uint8), size=(1, 2)),
+            "untagged class",
+        ),
+        (sample("one"), "duplicate"),
+    ],
+)
+def test_each_problem_is_found_and_the_rest_still_counted(bad, kind):
+    report = examine(Listed(sample(), bad, sample("last")), progress=False)
+    assert [finding.kind for finding in report.problems] == [kind]
+    assert not report.ready and report.verdict == "1 problem"
+    assert report.images[0] >= 2
+    assert report.text().endswith("\n1 problem")
+    assert PROBLEMS[kind] in report.text()
+
+
+@pytest.mark.parametrize(
+    ("odd", "kind"),
+    [
+        (sample("odd", (0, 0, 0)), "no tag"),
+        (sample("odd", (1, 1, 0), np.ones((4, 10), np.uint8)), "unseen tag"),
+        (sample("odd", mask=None), "no mask"),
+    ],
+)
+def test_notes_do_not_spoil_the_verdict(odd, kind):
+    report = examine(Listed(sample(), odd), progress=False)
+    assert [finding.kind for finding in report.notes] == [kind]
+    assert report.ready and report.text().endswith("\nready")
+    assert f"note: {NOTES[kind]} (1)" in report.text()
+
+
+def test_masks_of_nothing_but_ignored_pixels_are_fine():
+    assert found(sample(mask=np.full((4, 10), 255, np.uint8))) == [
+        ("unseen tag", "one")
+    ]
+
+
+def test_a_dataset_without_masks_is_no_finding():
+    assert found(sample("a", mask=None), sample("b", mask=None)) == []
+    report = examine(Listed(sample(mask=None)), progress=False)
+    assert "masks   0 of 1" in report.text()
+
+
+def test_empty_dataset_is_a_problem():
+    report = examine(Listed(), progress=False)
+    assert report.verdict == "1 problem" and "no image" in report.text()
+
+
+def test_limit_looks_at_the_first_images_only():
+    data = Listed(sample("a"), sample("b"), DataError("never asked for"))
+    report = examine(data, limit=2, progress=False)
+    assert report.ready and (report.seen, report.total) == (2, 3)
+    assert "first 2 of 3" in report.text()
+
+
+def test_worst_report_of_twenty_classes_has_less_than_sixty_lines():
+    classes = tuple(f"class number {k}" for k in range(20))
+    wrong = np.full((4, 10), 30, np.uint8)
+    wrong[0] = 2
+    tags = np.eye(20)[0]
+    samples = [DataError("x"), sample("a", tags), sample("a", tags)]
+    samples += [sample(f"w{k}", tags, wrong) for k in range(3)]
+    samples += [sample(f"n{k}", tags, None) for k in range(3)]
+    samples += [sample(f"z{k}", 0 * tags, wrong.T) for k in range(3)]
+    samples += [sample(f"f{k}", tags[:5]) for k in range(3)]
+    report = examine(Listed(*samples, classes=classes), progress=False)
+    assert {it.kind for it in report.findings} == {*PROBLEMS, *NOTES} - {"empty"}
+    lines = report.text().splitlines()
+    assert len(lines) < 60
+    assert lines[-1] == f"{len(report.problems)} problems"
+
+
+def test_table_has_one_row_a_class_or_columns():
+    few = examine(Listed(sample()), progress=False).text()
+    assert "ant" in few and "#" * 20 in few
+    many = tuple(f"class{k}" for k in range(80))
+    data = Listed(sample(tags=np.eye(80)[2]), classes=many)
+    text = examine(data, progress=False).text()
+    assert len(text.splitlines()) < 40
+    assert all(f"{name} " in text for name in many)
+
+
+def test_open_dataset_makes_scenes():
+    assert len(open_dataset("scenes")) == 800
+    assert len(open_dataset("scenes", "val")) == 400
+    assert len(open_dataset("scenes:7")) == 7
+    assert len(open_dataset("scenes:7", count=5)) == 5
+    data = open_dataset("scenes:2", "val", size=48)
+    assert data[0].image.shape == (48, 48, 3)
+    assert open_dataset("scenes:1")[0].image.shape == (112, 112, 3)
+    assert examine(data, progress=False).ready
+
+
+def test_train_and_val_scenes_differ():
+    train, val = (
+        open_dataset("scenes:1", split, size=48) for split in ("train", "val")
+    )
+    assert (train[0].image != val[0].image).any()
+
+
+@pytest.mark.parametrize("where", ["scenes:", "scenes:many", "scenes:0", "scenes:-3"])
+def test_scenes_need_a_number(where):
+    with pytest.raises(DataError, match="number of scenes"):
+        open_dataset(where)
+
+
+def test_open_dataset_refuses_what_it_does_not_know(tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(DataError, match=r"VOC.*COCO.*photos/"):
+        open_dataset(tmp_path)
+    with pytest.raises(DataError, match="no such folder"):
+        open_dataset(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="split of train, val"):
+        open_dataset("scenes", "test")
+    with pytest.raises(DataError, match="size=64"):
+        open_dataset(tmp_path, size=64)
+    (tmp_path / "VOCdevkit").mkdir()
+    with pytest.raises(DataError, match="JPEGImages"):
+        open_dataset(tmp_path)
+
+
+@pytest.mark.skipif(not SHARED, reason="WEAKTR_SHARED is not set: no real photos")
+@pytest.mark.parametrize(
+    ("folder", "split", "kind", "count"),
+    [("voc-mini", "val", VOC2012, 24), ("coco-mini", "train", COCO, 98)],
+)
+def test_real_photos_are_ready(folder, split, kind, count):
+    data = open_dataset(Path(SHARED) / folder, split)
+    assert isinstance(data, kind) and len(data) == count
+    report = examine(data, progress=False)
+    assert report.ready and report.read == report.masks == count
+    assert len(report.text().splitlines()) < 60

@@ -1,0 +1,97 @@
+"""Datasets that all yield the same sample: a photo, its tags, perhaps its mask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weaktr_core.data.coco import COCO
+from weaktr_core.data.files import file_error, holds
+from weaktr_core.data.sample import DataError, Sample, TaggedDataset
+from weaktr_core.data.voc import VOC2012, find_voc
+
+if TYPE_CHECKING:
+    from weaktr_core.data.scenes import Scenes
+
+__all__ = [
+    "COCO",
+    "VOC2012",
+    "DataError",
+    "Sample",
+    "Scenes",
+    "TaggedDataset",
+    "open_dataset",
+]
+
+SCENE_SPLITS = {"train": (800, 0), "val": (400, 1)}
+"""Number of built-in scenes and their seed, by split."""
+
+SCENE_SIZE = 112
+"""Height and width of a built-in scene in pixels."""
+
+
+def open_dataset(
+    where: str | Path,
+    split: str = "train",
+    *,
+    size: int | None = None,
+    count: int | None = None,
+) -> TaggedDataset:
+    """Open a dataset by what is there, so that commands need one argument only.
+
+    Args:
+        where: "scenes" for the built-in generated ones, "scenes:200" for 200 of
+            them, or a folder laid out like VOC 2012 or COCO. A folder that is
+            called scenes is ``./scenes``.
+        split: "train" or "val"; VOC also has "train_aug" and "trainval".
+        size: height and width of the scenes in pixels, default 112.
+        count: number of scenes, before that in ``where``; default 800 for
+            "train" (seed 0), 400 for "val" (seed 1).
+
+    Raises:
+        DataError: nothing known is there, or the dataset itself is broken.
+    """
+    kind, colon, number = str(where).partition(":")
+    if isinstance(where, str) and kind == "scenes":
+        if colon and not (number.isdecimal() and int(number)):
+            raise file_error(where, "a number of scenes after the colon", repr(number))
+        asked = int(number) if colon else None
+        return _open_scenes(split, size, count if count is not None else asked)
+    if size is not None or count is not None:
+        came = f"size={size}, count={count}"
+        raise file_error(where, "size and count for built-in scenes only", came)
+    return _open_folder(Path(where).expanduser(), split)
+
+
+def _open_scenes(split: str, size: int | None, count: int | None) -> TaggedDataset:
+    from weaktr_core.data.scenes import Scenes
+
+    if split not in SCENE_SPLITS:
+        raise file_error("scenes", f"a split of {', '.join(SCENE_SPLITS)}", repr(split))
+    default, seed = SCENE_SPLITS[split]
+    return Scenes(
+        default if count is None else count,
+        size=SCENE_SIZE if size is None else size,
+        seed=seed,
+    )
+
+
+def _open_folder(folder: Path, split: str) -> TaggedDataset:
+    if (folder / "VOCdevkit").is_dir() or find_voc(folder) is not None:
+        return VOC2012(folder, split)
+    if any(folder.glob("annotations/instances_*.json")):
+        return COCO(folder, split)
+    layouts = (
+        "VOCdevkit/VOC2012 or JPEGImages and Annotations (VOC), "
+        "or annotations/instances_*.json (COCO)"
+    )
+    raise file_error(folder, layouts, holds(folder))
+
+
+def __getattr__(name: str) -> Any:
+    """Import the scene generator when it is first asked for."""
+    if name == "Scenes":
+        from weaktr_core.data.scenes import Scenes
+
+        return Scenes
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

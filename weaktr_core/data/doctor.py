@@ -1,0 +1,129 @@
+"""Look through a whole dataset before a run does, and say what is wrong with it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from weaktr_core.data.files import shorten
+from weaktr_core.data.report import Finding, Report
+from weaktr_core.data.sample import IGNORE, DataError, Sample, TaggedDataset
+
+
+def examine(
+    dataset: TaggedDataset, limit: int | None = None, progress: bool = True
+) -> Report:
+    """Read every sample and collect what is wrong instead of stopping at it.
+
+    Args:
+        dataset: anything that yields ``Sample``.
+        limit: look at the first ``limit`` images only.
+        progress: show a progress bar.
+
+    Returns:
+        The report; ``report.text()`` is for reading, ``report.ready`` for code.
+    """
+    total = len(dataset)
+    seen = total if limit is None else min(limit, total)
+    tally = _Tally(tuple(dataset.classes))
+    for index in tqdm(range(seen), desc="doctor", unit="image", disable=not progress):
+        try:
+            sample = dataset[index]
+        except (DataError, OSError) as error:
+            tally.note("unreadable", f"image {index}", str(error))
+            continue
+        tally.add(sample)
+    return tally.report(total, seen)
+
+
+@dataclass
+class _Tally:
+    """Counts and findings, growing sample by sample."""
+
+    classes: tuple[str, ...]
+    findings: list[Finding] = field(default_factory=list)
+    names: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    sizes: list[tuple[int, ...]] = field(default_factory=list)
+    tags: list[np.ndarray] = field(default_factory=list)
+    maskless: list[str] = field(default_factory=list)
+    pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+
+    def note(self, kind: str, name: str, detail: str) -> None:
+        self.findings.append(Finding(kind, name, detail))
+
+    def add(self, sample: Sample) -> None:
+        fault = _fault(sample, len(self.classes))
+        if fault:
+            self.note("malformed", sample.name, fault)
+            return
+        self.names[sample.name] += 1
+        self.sizes.append(sample.image.shape[:2])
+        self.tags.append(sample.tags > 0)
+        if not sample.tags.any():
+            self.note("no tag", sample.name, "teaches only what is absent")
+        if sample.mask is None:
+            self.maskless.append(sample.name)
+        else:
+            self._add_mask(sample.mask, sample)
+
+    def _add_mask(self, mask: np.ndarray, sample: Sample) -> None:
+        if mask.shape != sample.image.shape[:2]:
+            sizes = f"mask {mask.shape}, photo {sample.image.shape[:2]}"
+            self.note("mask size", sample.name, sizes)
+        counts = np.bincount(mask.ravel(), minlength=256)
+        self.pixels += counts
+        last = len(self.classes)
+        wrong = last + 1 + np.flatnonzero(counts[last + 1 : IGNORE])
+        if wrong.size:
+            detail = f"{shorten(wrong)}; known are 0 to {last} and {IGNORE}"
+            self.note("mask id", sample.name, detail)
+        drawn, tagged = counts[1 : last + 1] > 0, sample.tags > 0
+        for kind, differ in {
+            "untagged class": drawn & ~tagged,
+            "unseen tag": tagged & ~drawn,
+        }.items():
+            if differ.any():
+                named = shorten(self.classes[k] for k in np.flatnonzero(differ))
+                self.note(kind, sample.name, named)
+
+    def report(self, total: int, seen: int) -> Report:
+        for name, times in self.names.items():
+            if times > 1:
+                self.note("duplicate", name, f"{times} images")
+        if len(self.maskless) < len(self.sizes):
+            for name in self.maskless:
+                self.note("no mask", name, "cannot be scored")
+        if not seen:
+            self.note("empty", "dataset", "it has no image")
+        sizes = np.array(self.sizes or [(0, 0)])
+        tags = np.array(self.tags or [np.zeros(len(self.classes), bool)])
+        each = tags.sum(axis=1)
+        (low, left), (high, right) = sizes.min(axis=0), sizes.max(axis=0)
+        return Report(
+            classes=self.classes,
+            total=total,
+            seen=seen,
+            read=len(self.sizes),
+            images=tags.sum(axis=0),
+            pixels=self.pixels,
+            masks=len(self.sizes) - len(self.maskless),
+            heights=(int(low), int(high)),
+            widths=(int(left), int(right)),
+            tags=(int(each.min()), float(each.mean()), int(each.max())),
+            findings=tuple(self.findings),
+        )
+
+
+def _fault(sample: Sample, num_classes: int) -> str:
+    """In what a sample departs from its documented form; empty if it does not."""
+    image, tags, mask = sample.image, sample.tags, sample.mask
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        return f"image {image.shape} {image.dtype}, not (height, width, 3) uint8"
+    if tags.shape != (num_classes,) or not np.isin(tags, (0, 1)).all():
+        return f"tags {tags.shape} {tags.dtype}, not {num_classes} that are 0 or 1"
+    if mask is not None and (mask.ndim != 2 or mask.dtype != np.uint8):
+        return f"mask {mask.shape} {mask.dtype}, not (height, width) uint8"
+    return ""

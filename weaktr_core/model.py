@@ -1,0 +1,201 @@
+"""WeakTr: the stages of the method, wired together.
+
+image → `ClassTokenViT` → tokens, attention → `fusion` → head weights → `cams` → maps
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from weaktr_core import cams
+from weaktr_core.attention import attention_maps
+from weaktr_core.backbone import ClassTokenViT, Tokens, build_vit
+from weaktr_core.fusion import build_fusion
+from weaktr_core.grid import Size, tokens_to_map
+
+
+@dataclass
+class CamOutput:
+    """Everything the CAM network says about a batch; always all of it.
+
+    Attributes:
+        class_logits: (B, K), from the class tokens.
+        coarse_logits: (B, K), spatial mean of the patch classifier's signed map.
+        fine_logits: (B, K), spatial mean of the fine CAM.
+        coarse_cam: (B, K, h, w), positive part of the patch classifier's map.
+        cross_attention: (B, K, h, w), class token → patch attention, heads weighted.
+        cam: (B, K, h, w), their product.
+        fine_cam: (B, K, h, w), the product refined by patch → patch attention.
+        head_weights: (B, L, H), layer first, head second.
+    """
+
+    class_logits: Float[Tensor, "B K"]
+    coarse_logits: Float[Tensor, "B K"]
+    fine_logits: Float[Tensor, "B K"]
+    coarse_cam: Float[Tensor, "B K h w"]
+    cross_attention: Float[Tensor, "B K h w"]
+    cam: Float[Tensor, "B K h w"]
+    fine_cam: Float[Tensor, "B K h w"]
+    head_weights: Float[Tensor, "B L H"]
+
+
+class WeakTr(nn.Module):
+    """The CAM network, trained with image tags only.
+
+    Args:
+        vit: any timm ``VisionTransformer`` or ``Eva``; changed in place.
+        num_classes: K, background not among them.
+        fusion: how heads are weighted, see `weaktr_core.fusion.build_fusion`.
+        pool: "max" or "mean" over tokens in the adaptive fusion.
+        reduction, feature_reduction: bottlenecks of the adaptive fusion.
+        readout: "learned" or "mean": how a class token becomes a logit.
+        final_norm: apply the transformer's last LayerNorm.
+        official: compute what the official code computes, traps included. It sets
+            readout "mean" and no final norm unless they are given.
+
+    We differ (``official=False``): final norm before both classifiers; a learned
+    readout per class instead of the mean over D, which is nearly constant for a
+    normalised token; whole patches by padding; position table resized without the
+    official 0.1; fusion features that belong to a head. Each is named where it lives.
+
+    Source: WeakTr, arXiv 2304.01184, section III.
+    """
+
+    def __init__(
+        self,
+        vit: nn.Module,
+        num_classes: int,
+        *,
+        fusion: str = "adaptive",
+        pool: str = "max",
+        reduction: float = 8,
+        feature_reduction: float = 8,
+        readout: str | None = None,
+        final_norm: bool | None = None,
+        official: bool = False,
+    ):
+        super().__init__()
+        readout = readout or ("mean" if official else "learned")
+        final_norm = (not official) if final_norm is None else final_norm
+        self.options: dict[str, Any] = dict(
+            fusion=fusion,
+            pool=pool,
+            reduction=reduction,
+            feature_reduction=feature_reduction,
+            readout=readout,
+            final_norm=final_norm,
+            official=official,
+        )
+        self.num_classes = num_classes
+        self.source: dict[str, Any] | None = None  # how to rebuild the vit, if known
+        width = vit.embed_dim
+        self.backbone = ClassTokenViT(
+            vit, num_classes, final_norm=final_norm, official=official
+        )
+        self.token_head = ClassReadout(num_classes, width, readout)
+        self.patch_head = nn.Conv2d(width, num_classes, kernel_size=3, padding=1)
+        self.fusion = build_fusion(
+            fusion,
+            *self.backbone.shape,
+            pool=pool,
+            reduction=reduction,
+            feature_reduction=feature_reduction,
+            official=official,
+        )
+
+    @classmethod
+    def from_timm(
+        cls,
+        name: str,
+        num_classes: int,
+        *,
+        img_size: int | Size,
+        pretrained: bool = False,
+        vit_options: dict[str, Any] | None = None,
+        **options,
+    ) -> WeakTr:
+        """A CAM network on a timm model.
+
+        Args:
+            name: timm model name, or an alias of `weaktr_core.pretrained`.
+            num_classes: K.
+            img_size: training size in pixels; other sizes work too.
+            pretrained: load weights, see `weaktr_core.pretrained.load_vit`.
+            vit_options: passed to timm, for instance drop_path_rate.
+            options: those of the class.
+        """
+        vit_options = dict(vit_options or {})
+        if pretrained:
+            from weaktr_core.pretrained import load_vit
+
+            vit = load_vit(name, img_size, **vit_options)
+        else:
+            vit = build_vit(name, img_size, **vit_options)
+        model = cls(vit, num_classes, **options)
+        model.source = dict(name=name, img_size=img_size, vit_options=vit_options)
+        return model
+
+    def encode(self, images: Float[Tensor, "B 3 height width"]) -> Tokens:
+        """Images → tokens and a record of the attention."""
+        return self.backbone(images)
+
+    def forward(self, images: Float[Tensor, "B 3 height width"]) -> CamOutput:
+        """Normalised images of any size → all maps, logits and head weights."""
+        tokens = self.encode(images)
+        class_logits = self.token_head(tokens.classes)
+        patch_map = self.patch_head(tokens_to_map(tokens.patches, tokens.grid))
+
+        head_weights = self.fusion(tokens.layers)  # (B, L, H)
+        coarse = cams.coarse_cam(patch_map)  # (B, K, h, w) from here on
+        cross = cams.cross_attention(
+            tokens.layers, head_weights, self.num_classes, tokens.grid
+        )
+        cam = cross * coarse
+        fine = cams.refine(cam, tokens.layers, head_weights)
+
+        return CamOutput(
+            class_logits=class_logits,
+            coarse_logits=patch_map.mean(dim=(2, 3)),
+            fine_logits=fine.mean(dim=(2, 3)),
+            coarse_cam=coarse,
+            cross_attention=cross,
+            cam=cam,
+            fine_cam=fine,
+            head_weights=head_weights,
+        )
+
+    @torch.no_grad()
+    def attention_maps(
+        self, images: Float[Tensor, "B 3 height width"]
+    ) -> Float[Tensor, "B L H T T"]:
+        """All attention matrices at once: for looking, not for training."""
+        return attention_maps(self.encode(images).layers)
+
+
+class ClassReadout(nn.Module):
+    """Class token → logit.
+
+    "mean" is the paper's: the mean over the D channels. "learned" gives each class a
+    vector to compare its token with; the mean is the special case of a constant
+    vector, and after a LayerNorm that special case says almost nothing.
+    """
+
+    def __init__(self, num_classes: int, width: int, kind: str):
+        super().__init__()
+        if kind not in ("mean", "learned"):
+            raise ValueError(f"readout is 'mean' or 'learned', got {kind!r}")
+        self.kind = kind
+        if kind == "learned":
+            self.weight = nn.Parameter(torch.zeros(num_classes, width))
+            self.bias = nn.Parameter(torch.zeros(num_classes))
+
+    def forward(self, tokens: Float[Tensor, "B K D"]) -> Float[Tensor, "B K"]:
+        """One logit per class."""
+        if self.kind == "mean":
+            return tokens.mean(dim=-1)
+        return torch.einsum("bkd,kd->bk", tokens, self.weight) + self.bias

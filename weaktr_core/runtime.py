@@ -1,0 +1,72 @@
+"""Where files live, which device computes, and how runs are made repeatable."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+log = logging.getLogger("weaktr")
+
+
+def data_root() -> Path:
+    """Folder of everything downloaded: ``WEAKTR_DATA``, else ``data/`` of the checkout.
+
+    Outside a checkout it is ``~/.cache/weaktr``.
+    """
+    if given := os.environ.get("WEAKTR_DATA"):
+        return Path(given).expanduser()
+    checkout = Path(__file__).resolve().parents[1]
+    if (checkout / "pyproject.toml").exists() and (checkout / "data").is_dir():
+        return checkout / "data"
+    return Path.home() / ".cache" / "weaktr"
+
+
+def cache_dir(*parts: str) -> Path:
+    """A folder for things that can be made again; created when asked for."""
+    folder = data_root().joinpath("cache", *parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def default_device() -> torch.device:
+    """The best device there is: CUDA, then Apple's MPS, then the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and PyTorch."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let ``write`` fill a temporary file, then move it into place: all or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part" + path.suffix)
+    os.close(handle)
+    try:
+        write(Path(name))
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON readably and atomically."""
+    text = json.dumps(value, indent=1) + "\n"
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
