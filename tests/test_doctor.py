@@ -102,9 +102,7 @@ def test_notes_do_not_spoil_the_verdict(odd, kind):
 
 
 def test_masks_of_nothing_but_ignored_pixels_are_fine():
-    assert found(sample(mask=np.full((4, 10), 255, np.uint8))) == [
-        ("unseen tag", "one")
-    ]
+    assert found(sample(mask=np.full((4, 10), 255, np.uint8))) == [("unseen tag", "one")]
 
 
 def test_a_dataset_without_masks_is_no_finding():
@@ -164,9 +162,7 @@ def test_open_dataset_makes_scenes():
 
 
 def test_train_and_val_scenes_differ():
-    train, val = (
-        open_dataset("scenes:1", split, size=48) for split in ("train", "val")
-    )
+    train, val = (open_dataset("scenes:1", split, size=48) for split in ("train", "val"))
     assert (train[0].image != val[0].image).any()
 
 

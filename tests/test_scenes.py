@@ -104,8 +104,7 @@ def test_mask_covers_the_object_and_not_its_shadow(monkeypatch):
     assert np.mean(changed[sample.mask > 0]) > 0.9
     assert np.any(changed & (sample.mask == 0))
     assert (
-        np.all(sample.image <= empty.image + 1e-3, axis=-1)[sample.mask == 0].mean()
-        > 0.9
+        np.all(sample.image <= empty.image + 1e-3, axis=-1)[sample.mask == 0].mean() > 0.9
     )
     assert empty.mask.max() == 0
     assert empty.tags.sum() == 0
@@ -128,9 +127,7 @@ def test_the_ground_knows_nothing_of_the_classes(monkeypatch):
 def test_every_ground_is_painted_in_range():
     for kind in range(len(GROUNDS)):
         seed = next(
-            s
-            for s in range(300)
-            if np.random.default_rng(s).integers(len(GROUNDS)) == kind
+            s for s in range(300) if np.random.default_rng(s).integers(len(GROUNDS)) == kind
         )
         ground = paint_ground(np.random.default_rng(seed), (40, 64))
         assert ground.shape == (40, 64, 3)

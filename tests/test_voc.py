@@ -278,9 +278,7 @@ def test_download_without_internet_is_one_line(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise OSError("<urlopen error\n no route>")
 
-    monkeypatch.setattr(
-        "torchvision.datasets.utils.download_and_extract_archive", refuse
-    )
+    monkeypatch.setattr("torchvision.datasets.utils.download_and_extract_archive", refuse)
     message = error_of(lambda: VOC2012(tmp_path, download=True))
     assert "http" in message and "no route" in message
 

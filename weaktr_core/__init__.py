@@ -1,0 +1,1 @@
+"""WeakTr, step by step: pixel masks from image tags with plain Vision Transformers."""

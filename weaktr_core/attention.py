@@ -12,12 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
+
+TimmViT = Any
+"""A timm ``VisionTransformer`` or ``Eva``; they share attributes, not a base class."""
 
 
 @dataclass
@@ -40,10 +44,12 @@ class LayerRecord:
     branch: Float[Tensor, "B T D"]
     block: Float[Tensor, "B T D"]
 
-    def rows(self, queries: slice = slice(None)) -> Float[Tensor, "B H R T"]:
-        """Rows of the attention matrix A = softmax(scale · q kᵀ) of some tokens."""
+    def rows(
+        self, queries: slice = slice(None), temperature: float = 1.0
+    ) -> Float[Tensor, "B H R T"]:
+        """Rows of the attention matrix A = softmax(scale · q kᵀ / temperature)."""
         scores = self.query[:, :, queries] @ self.key.transpose(-2, -1)
-        return (scores.float() * self.scale).softmax(dim=-1)
+        return (scores.float() * (self.scale / temperature)).softmax(dim=-1)
 
     def gather(
         self, values: Float[Tensor, "B H T C"], queries: slice = slice(None)
@@ -65,7 +71,7 @@ class LayerRecord:
 
 
 @contextmanager
-def record_attention(vit: nn.Module) -> Iterator[list[LayerRecord]]:
+def record_attention(vit: TimmViT) -> Iterator[list[LayerRecord]]:
     """Record every block of a timm ViT while the context lasts, then let go.
 
     Example:

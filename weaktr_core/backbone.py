@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import timm
 import torch
@@ -18,7 +19,7 @@ from jaxtyping import Float
 from timm.layers.format import Format
 from torch import Tensor, nn
 
-from weaktr_core.attention import LayerRecord, record_attention
+from weaktr_core.attention import LayerRecord, TimmViT, record_attention
 from weaktr_core.grid import (
     Size,
     grid_size,
@@ -45,7 +46,7 @@ class Tokens:
 
 
 class ClassTokenViT(nn.Module):
-    """K class tokens on a timm ``VisionTransformer`` or ``Eva``; tokens [K class | N patch].
+    """K class tokens on a timm ``VisionTransformer`` or ``Eva``: [K class | N patch].
 
     The model is changed in place and owned from then on. Register tokens, where it
     has some, stay between class and patch tokens.
@@ -69,7 +70,7 @@ class ClassTokenViT(nn.Module):
 
     def __init__(
         self,
-        vit: nn.Module,
+        vit: TimmViT,
         num_classes: int,
         *,
         final_norm: bool = True,
@@ -83,7 +84,7 @@ class ClassTokenViT(nn.Module):
         self.norm = last_norm if final_norm else nn.Identity()
         accept_any_size(vit)
         multiply_class_token(vit, num_classes)
-        self.vit = vit
+        self.vit: Any = vit
 
     @property
     def patch_size(self) -> Size:
@@ -119,7 +120,7 @@ class ClassTokenViT(nn.Module):
 
 
 @contextmanager
-def official_positions(vit: nn.Module, grid: Size) -> Iterator[None]:
+def official_positions(vit: TimmViT, grid: Size) -> Iterator[None]:
     """Swap in a position table resized as the official code does, for one pass."""
     table, old_grid = vit.pos_embed, vit.patch_embed.grid_size
     patches = math.prod(old_grid)
@@ -136,7 +137,7 @@ def official_positions(vit: nn.Module, grid: Size) -> Iterator[None]:
         vit.patch_embed.grid_size = old_grid
 
 
-def multiply_class_token(vit: nn.Module, num_classes: int) -> None:
+def multiply_class_token(vit: TimmViT, num_classes: int) -> None:
     """Give a ViT K class tokens: copies of its own, position row included."""
     vit.cls_token = nn.Parameter(vit.cls_token.detach().repeat(1, num_classes, 1))
     if vit.pos_embed is not None and not vit.no_embed_class:
@@ -149,14 +150,14 @@ def multiply_class_token(vit: nn.Module, num_classes: int) -> None:
             block.attn.num_prefix_tokens = vit.num_prefix_tokens
 
 
-def take_final_norm(vit: nn.Module) -> nn.Module:
+def take_final_norm(vit: TimmViT) -> nn.Module:
     """Take the last LayerNorm off a ViT, and its classifier with it."""
     norm = vit.norm if not isinstance(vit.norm, nn.Identity) else vit.fc_norm
     vit.norm, vit.fc_norm, vit.head = nn.Identity(), nn.Identity(), nn.Identity()
     return norm
 
 
-def accept_any_size(vit: nn.Module) -> None:
+def accept_any_size(vit: TimmViT) -> None:
     """Let a ViT that was built for one image size take any."""
     if vit.dynamic_img_size:
         return
@@ -170,8 +171,26 @@ def accept_any_size(vit: nn.Module) -> None:
     embed.flatten, embed.output_fmt, embed.strict_img_size = False, Format.NHWC, False
 
 
-def build_vit(name: str, img_size: int | Size, **options) -> nn.Module:
+ALIASES = {
+    "dinov2-s": "vit_small_patch14_dinov2.lvd142m",
+    "deit-s": "deit_small_patch16_224.fb_in1k",
+    "vit-s": "vit_small_patch16_384.augreg_in21k_ft_in1k",
+    "eva02-s": "eva02_small_patch14_224.mim_in22k",
+}
+"""Short names of the backbones in the published table → timm's."""
+
+
+def full_name(name: str) -> str:
+    """Timm's name of a model, short names allowed."""
+    return ALIASES.get(name, name)
+
+
+def build_vit(name: str, img_size: int | Size, **options) -> TimmViT:
     """A timm ViT by name, without classifier, for images of about one size."""
     return timm.create_model(
-        name, img_size=img_size, num_classes=0, dynamic_img_size=True, **options
+        full_name(name),
+        img_size=img_size,
+        num_classes=0,
+        dynamic_img_size=True,
+        **options,
     )

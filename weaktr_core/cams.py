@@ -34,16 +34,23 @@ def cross_attention(
     head_weights: Float[Tensor, "B L H"],
     num_classes: int,
     grid: Size,
+    temperature: float = 1.0,
 ) -> Float[Tensor, "B K h w"]:
     """How much each class token looks at each patch, heads weighted and averaged.
+
+    ``temperature`` divides the scores before the softmax; 1 is the paper's. Above 1
+    the class tokens spread their attention: some backbones, DINOv2 among them, put
+    most of it on one or two patches of an object.
 
     Token order is [K class | registers | N patch]. The attention is detached, the
     weights are not: this is one of the two ways in which the fusion learns.
     """
     patches = grid[0] * grid[1]
-    total: Tensor | float = 0.0
+    total = head_weights.new_zeros(())
     for layer, weights in zip(layers, head_weights.unbind(1), strict=True):
-        rows = layer.rows(slice(0, num_classes))[..., -patches:]  # (B, H, K, N)
+        rows = layer.rows(slice(0, num_classes), temperature)[
+            ..., -patches:
+        ]  # (B, H, K, N)
         total = total + torch.einsum("bh,bhkn->bkn", weights, rows)
     return (total / head_weights[0].numel()).unflatten(2, grid)
 
@@ -61,7 +68,7 @@ def refine(
     values = map_to_tokens(cam)  # (B, N, K)
     prefix = layers[0].query.shape[2] - patches
     values = torch.nn.functional.pad(values, (0, 0, prefix, 0))  # class rows give none
-    total: Tensor | float = 0.0
+    total = head_weights.new_zeros(())
     for layer, weights in zip(layers, head_weights.unbind(1), strict=True):
         heads = weights.shape[1]
         gathered = layer.gather(
@@ -75,13 +82,15 @@ def fused_attention(
     layers: list[LayerRecord], head_weights: Float[Tensor, "B L H"]
 ) -> Float[Tensor, "B T T"]:
     """P = 1/(L·H) Σ w·A, summed layer by layer; not renormalised."""
-    total: Tensor | float = 0.0
+    total = head_weights.new_zeros(())
     for layer, weights in zip(layers, head_weights.unbind(1), strict=True):
         total = total + torch.einsum("bh,bhts->bts", weights, layer.rows())
     return total / head_weights[0].numel()
 
 
-def normalise(cam: Float[Tensor, "*K height width"]) -> Float[Tensor, "*K height width"]:
+def normalise(
+    cam: Float[Tensor, "*K height width"],
+) -> Float[Tensor, "*K height width"]:
     """Min-max over each map, so that one threshold serves all classes and images."""
     low = cam.amin(dim=(-2, -1), keepdim=True)
     high = cam.amax(dim=(-2, -1), keepdim=True)

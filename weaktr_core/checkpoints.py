@@ -46,7 +46,7 @@ def save_checkpoint(path: Path, model: WeakTr, **notes: Any) -> None:
         source=model.source,
         num_classes=model.num_classes,
         options=model.options,
-        notes={**getattr(model, "notes", {}), **notes},
+        notes={**model.notes, **notes},
     )
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     metadata = {"weaktr": json.dumps(about)}
@@ -193,7 +193,7 @@ def official_shapes(state: Mapping[str, Tensor], heads: int | None) -> dict[str,
 
 def official_reductions(
     state: Mapping[str, Tensor], count: int, head_dim: int, version: int
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """The two bottleneck factors that give the stored sizes, int() and all."""
 
     def factor(channels: int, size: int) -> float:

@@ -10,6 +10,7 @@ Source: WeakTr, arXiv 2304.01184, section III-B, adaptive attention fusion (AAF)
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -29,12 +30,18 @@ class AdaptiveFusion(nn.Module):
     linear map), a bottleneck lets the L·H numbers see each other, a sigmoid makes
     them weights. Inputs are detached: the fusion never teaches the backbone.
 
-    We differ: the official code pools the attention-branch output o, which lies
-    *behind* the projection that mixes the heads, and then cuts its D channels into
-    interleaved groups (group g holds channels g, g + H, …), so no group belongs to a
-    head. By default we pool what each head gathered *before* that projection, A_h V_h,
-    so that row (l, h) does describe head (l, h). ``official=True`` keeps the official
-    input, split and truncating bottleneck sizes; released weights need it.
+    We differ; ``official=True`` is the published computation, released weights need it:
+
+    - What is pooled. Officially the attention-branch output o, which lies *behind* the
+      projection that mixes the heads, cut into interleaved groups of channels (group g
+      holds channels g, g + H, …), so that no group belongs to a head. Here what each
+      head gathered *before* that projection, A_h V_h: row (l, h) does describe head
+      (l, h). It is layer-normalised, since backbones differ in scale.
+    - GELU in the bottleneck. Its nine officially rectified units can all die; every
+      weight is then 0.5 for ever.
+    - The weights of an image are divided by their mean. The fine loss always gains by
+      larger weights; so it can only move trust from one head to another.
+    - Bottleneck sizes are rounded, officially truncated.
 
     Args:
         num_layers, num_heads, head_dim: L, H, D/H of the transformer.
@@ -59,9 +66,7 @@ class AdaptiveFusion(nn.Module):
             raise ValueError(f"pool is 'max' or 'mean', got {pool!r}")
         self.shape, self.pool, self.official = (num_layers, num_heads), pool, official
         squeezed = reduced(head_dim, feature_reduction, official=official)
-        self.squeeze = nn.Sequential(
-            nn.Linear(head_dim, squeezed), nn.Linear(squeezed, 1)
-        )
+        self.squeeze = nn.Sequential(nn.Linear(head_dim, squeezed), nn.Linear(squeezed, 1))
         self.excite = head_mixer(num_layers * num_heads, reduction, official=official)
 
     def features(self, layer: LayerRecord) -> Float[Tensor, "B H T dim"]:
@@ -78,13 +83,15 @@ class AdaptiveFusion(nn.Module):
     def pooled(self, layer: LayerRecord) -> Float[Tensor, "B H dim"]:
         """`features`, pooled over all tokens."""
         features = self.features(layer).detach().float()
-        return features.amax(dim=2) if self.pool == "max" else features.mean(dim=2)
+        pooled = features.amax(dim=2) if self.pool == "max" else features.mean(dim=2)
+        return pooled if self.official else F.layer_norm(pooled, pooled.shape[-1:])
 
     def forward(self, layers: list[LayerRecord]) -> Float[Tensor, "B L H"]:
-        """Weights in (0, 1), one per head and image."""
+        """One weight per head and image: mean 1, or in (0, 1) if official."""
         pooled = torch.stack([self.pooled(layer) for layer in layers], dim=1)
         scores = self.squeeze(pooled).flatten(1)  # (B, L, H, dim) -> (B, L·H)
-        return self.excite(scores).sigmoid().unflatten(1, self.shape)
+        weights = self.excite(scores).sigmoid().unflatten(1, self.shape)
+        return weights if self.official else weights / weights.mean((1, 2), keepdim=True)
 
 
 class BlockFusion(AdaptiveFusion):
@@ -146,7 +153,7 @@ def head_mixer(count: int, reduction: float, *, official: bool = False):
     hidden = reduced(count, reduction, official=official)
     return nn.Sequential(
         nn.Linear(count, hidden, bias=False),
-        nn.ReLU(),
+        nn.ReLU() if official else nn.GELU(),
         nn.Linear(hidden, count, bias=False),
     )
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from weaktr_core import cams
 from weaktr_core.data.sample import Sample
 from weaktr_core.grid import flip, map_to_image
-from weaktr_core.model import WeakTr
+from weaktr_core.model import CamOutput, WeakTr
 
 STAGES = ("coarse_cam", "cross_attention", "cam", "fine_cam")
 """Maps of `CamOutput`, in the order of the method."""
@@ -39,8 +39,8 @@ def infer_cams(
     images: Float[Tensor, "B 3 height width"],
     views: Sequence[View] = (View(),),
     stages: Sequence[str] = STAGES,
-) -> dict[str, Float[Tensor, "B K height width"]]:
-    """Maps of each stage at image size, summed over views.
+) -> tuple[dict[str, Float[Tensor, "B K height width"]], CamOutput]:
+    """Maps of each stage at image size, summed over views, and the first view's output.
 
     Each view's maps are upsampled bilinearly to the image and mirrored back. They are
     raw: multiply by the tags, then `cams.normalise`, to compare them with a threshold.
@@ -53,9 +53,11 @@ def infer_cams(
     """
     size = (images.shape[-2], images.shape[-1])
     sums: dict[str, Tensor] = {}
+    first: CamOutput | None = None
     for view in views:
         seen = rescale(images, view.scale)
         output = model(flip(seen) if view.mirrored else seen)
+        first = first or output
         patch = None if model.options["official"] else model.backbone.patch_size
         for stage in stages:
             maps = getattr(output, stage).float()
@@ -64,7 +66,8 @@ def infer_cams(
             if maps.shape[-2:] != size:
                 maps = F.interpolate(maps, size=size, mode="bilinear")
             sums[stage] = sums[stage] + maps if stage in sums else maps
-    return sums
+    assert first is not None, "no views"
+    return sums, first
 
 
 def rescale(images: Float[Tensor, "B C height width"], scale: float) -> Tensor:
@@ -83,9 +86,7 @@ def tagged_scores(
     return cams.normalise(maps[classes]).cpu().numpy(), classes
 
 
-def same_size_batches(
-    samples: Iterator[Sample], batch_size: int
-) -> Iterator[list[Sample]]:
+def same_size_batches(samples: Iterator[Sample], batch_size: int) -> Iterator[list[Sample]]:
     """Group neighbours of one size, so that they can go through the model together."""
     batch: list[Sample] = []
     for sample in samples:

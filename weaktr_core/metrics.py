@@ -141,45 +141,66 @@ class Sweep:
 THRESHOLDS = np.linspace(0.0, 1.0, 101)
 
 
+class SweepCounter:
+    """Counts for all thresholds at once, image by image; nothing else is kept.
+
+    A pixel's label is its best class where that score is *strictly* above the
+    threshold, else background. So it is enough to know, per pixel, the true class, the
+    best class, and how many thresholds its score beats; counting those and summing
+    from the top gives every threshold. (The official code walks from 0.40 in steps of
+    0.01 and stops at the first fall; that can miss the maximum.)
+    """
+
+    def __init__(self, thresholds: np.ndarray, num_classes: int):
+        size = num_classes + 1
+        self.thresholds, self.images = np.asarray(thresholds), 0
+        # beaten[truth, best, n]: pixels whose best score beats exactly n thresholds
+        self.beaten = np.zeros((size, size, len(thresholds) + 1), dtype=np.int64)
+
+    def update(self, image: ScoredImage) -> None:
+        """Count one image."""
+        best, score = best_class(image.scores, image.classes)
+        if best.shape != image.mask.shape:
+            raise ValueError(f"mask is {image.mask.shape}, scores are {best.shape}")
+        count = np.searchsorted(self.thresholds, score, side="left")
+        kept = image.mask != IGNORE
+        size, _, bins = self.beaten.shape
+        cell = (image.mask[kept].astype(np.int64) * size + best[kept]) * bins
+        flat = np.bincount(cell + count[kept], minlength=self.beaten.size)
+        self.beaten += flat.reshape(self.beaten.shape)
+        self.images += 1
+
+    @property
+    def sweep(self) -> Sweep:
+        """The confusion matrices so far."""
+        beaten = self.beaten
+        # foreground at the n-th threshold: every pixel that beats more than n of them
+        below = np.cumsum(beaten, axis=-1)[..., :-1]
+        counts = np.moveaxis(beaten.sum(axis=-1)[..., None] - below, -1, 0)  # (T, C, C)
+        counts[:, :, 0] += beaten.sum(axis=(1, 2)) - counts.sum(axis=-1)
+        return Sweep(self.thresholds, counts)
+
+
 def threshold_sweep(
     images: Iterable[ScoredImage],
     thresholds: np.ndarray = THRESHOLDS,
     *,
     num_classes: int,
 ) -> Sweep:
-    """Exact confusion matrices of all thresholds in one pass over the images.
-
-    A pixel's label is its best class where that score is *strictly* above the
-    threshold, else background. So it is enough to know, per pixel, the true class, the
-    best class, and how many thresholds its score beats; counting those and summing
-    from the top gives every threshold at once. (The official code walks from 0.40 in
-    steps of 0.01 and stops at the first fall; that can miss the maximum.)
+    """Exact scores of all thresholds in one pass, see `SweepCounter`.
 
     Args:
-        images: one `ScoredImage` after the other; nothing of them is kept.
+        images: one `ScoredImage` after the other.
         thresholds: (T,), rising.
         num_classes: K, without background.
     """
-    total, size = len(thresholds), num_classes + 1
-    # beaten[truth, best, n]: pixels whose best score beats exactly n thresholds
-    beaten = np.zeros((size, size, total + 1), dtype=np.int64)
+    counter = SweepCounter(thresholds, num_classes)
     for image in images:
-        best, score = best_class(image.scores, image.classes)
-        count = np.searchsorted(thresholds, score, side="left")
-        kept = image.mask != IGNORE
-        cell = (image.mask[kept].astype(np.int64) * size + best[kept]) * (total + 1)
-        flat = np.bincount(cell + count[kept], minlength=beaten.size)
-        beaten += flat.reshape(beaten.shape)
-    # foreground at threshold t: every pixel that beats more than t of them
-    foreground = beaten.sum(axis=-1)[..., None] - np.cumsum(beaten, axis=-1)[..., :-1]
-    counts = np.moveaxis(foreground, -1, 0)  # (T, C, C)
-    counts[:, :, 0] += beaten.sum(axis=(1, 2)) - counts.sum(axis=-1)
-    return Sweep(np.asarray(thresholds), counts)
+        counter.update(image)
+    return counter.sweep
 
 
-def best_class(
-    scores: np.ndarray, classes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def best_class(scores: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Label (k + 1) and score of the best class per pixel; 0 and -1 without classes."""
     if not len(classes):
         shape = scores.shape[1:]

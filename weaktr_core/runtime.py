@@ -46,6 +46,22 @@ def default_device() -> torch.device:
     return torch.device("cpu")
 
 
+def mixed_precision(wanted: str = "auto") -> str:
+    """The number format to train in: "no", "bf16" or "fp16".
+
+    "auto" takes bfloat16 where the processor computes in it (recent GPUs, CPUs with
+    AVX512-BF16 or AMX), float16 on older GPUs, float32 elsewhere.
+    """
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return "bf16" if native else "fp16"
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    native = any(getattr(torch.cpu, name, bool)() for name in checks)
+    return "bf16" if native else "no"
+
+
 def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and PyTorch."""
     random.seed(seed)

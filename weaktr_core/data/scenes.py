@@ -106,8 +106,8 @@ def _cast(rng: np.random.Generator, size: tuple[int, int]) -> list[Cutout]:
     """Choose and draw the objects of a scene, mostly of different classes."""
     count = 1 + int(rng.choice(len(COUNT_ODDS), p=COUNT_ODDS))
     labels = rng.choice(len(CLASSES), count, replace=bool(rng.random() < 0.15))
-    largest = (0.42, 0.32, 0.24)[count - 1]
-    shares = np.exp(rng.uniform(np.log(0.1), np.log(largest), count))
+    largest = (0.5, 0.38, 0.28)[count - 1]
+    shares = np.exp(rng.uniform(np.log(0.14), np.log(largest), count))
     sides = np.sqrt(shares * size[0] * size[1] / _FILL)
     sides = np.minimum(sides, 0.85 * min(size))
     pairs = zip(labels, sides, strict=True)

@@ -19,9 +19,7 @@ Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation of R, G, B, for values in [0, 1]."""
 
 
-def to_tensor(
-    image: np.ndarray, statistics: Statistics
-) -> Float[Tensor, "3 height width"]:
+def to_tensor(image: np.ndarray, statistics: Statistics) -> Float[Tensor, "3 height width"]:
     """(height, width, 3) uint8 → normalised (3, height, width) float32."""
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in statistics)
     pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
