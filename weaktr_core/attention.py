@@ -44,12 +44,10 @@ class LayerRecord:
     branch: Float[Tensor, "B T D"]
     block: Float[Tensor, "B T D"]
 
-    def rows(
-        self, queries: slice = slice(None), temperature: float = 1.0
-    ) -> Float[Tensor, "B H R T"]:
-        """Rows of the attention matrix A = softmax(scale · q kᵀ / temperature)."""
+    def rows(self, queries: slice = slice(None)) -> Float[Tensor, "B H R T"]:
+        """Rows of the attention matrix A = softmax(scale · q kᵀ) of some tokens."""
         scores = self.query[:, :, queries] @ self.key.transpose(-2, -1)
-        return (scores.float() * (self.scale / temperature)).softmax(dim=-1)
+        return (scores.float() * self.scale).softmax(dim=-1)
 
     def gather(
         self, values: Float[Tensor, "B H T C"], queries: slice = slice(None)

@@ -34,13 +34,14 @@ def cross_attention(
     head_weights: Float[Tensor, "B L H"],
     num_classes: int,
     grid: Size,
-    temperature: float = 1.0,
+    cap: float | None = None,
 ) -> Float[Tensor, "B K h w"]:
     """How much each class token looks at each patch, heads weighted and averaged.
 
-    ``temperature`` divides the scores before the softmax; 1 is the paper's. Above 1
-    the class tokens spread their attention: some backbones, DINOv2 among them, put
-    most of it on one or two patches of an object.
+    ``cap`` limits each map to that many times its own mean; None is the paper. Some
+    backbones, DINOv2 among them, put most of a class token's attention on a few
+    patches, as if these were registers (Darcet et al., ICLR 2024); uncapped, such a
+    patch outshines the rest of its object.
 
     Token order is [K class | registers | N patch]. The attention is detached, the
     weights are not: this is one of the two ways in which the fusion learns.
@@ -48,11 +49,12 @@ def cross_attention(
     patches = grid[0] * grid[1]
     total = head_weights.new_zeros(())
     for layer, weights in zip(layers, head_weights.unbind(1), strict=True):
-        rows = layer.rows(slice(0, num_classes), temperature)[
-            ..., -patches:
-        ]  # (B, H, K, N)
+        rows = layer.rows(slice(0, num_classes))[..., -patches:]  # (B, H, K, N)
         total = total + torch.einsum("bh,bhkn->bkn", weights, rows)
-    return (total / head_weights[0].numel()).unflatten(2, grid)
+    total = total / head_weights[0].numel()
+    if cap is not None:
+        total = torch.minimum(total, cap * total.mean(dim=2, keepdim=True))
+    return total.unflatten(2, grid)
 
 
 def refine(

@@ -21,6 +21,7 @@ class CamConfig:
         epochs, batch_size: as they say; the batch is per device.
         backbone_lr, class_token_lr, head_lr, fusion_lr: peak learning rates of the
             transformer, its class tokens, the two classifiers, the fusion.
+        token_weight: of the class-token loss, see `losses.three_head_loss`.
         weight_decay: of AdamW.
         decay_all: decay biases, norms, tokens and positions too.
         schedule: "one-cycle", "cosine" or "official-cosine", see `training`.
@@ -28,6 +29,7 @@ class CamConfig:
         warmup_lr, min_lr: of the cosines.
         augment: see `weaktr_core.data.transforms.train_transform`.
         eval_size: short side of images in evaluation, pixels; None keeps theirs.
+        eval_every: epochs between evaluations; the last epoch always has one.
         scales: of multi-scale CAMs, each also mirrored.
         threshold: background score of a pseudo-mask.
         precision: "auto", "no" (float32), "bf16" or "fp16".
@@ -48,6 +50,7 @@ class CamConfig:
     class_token_lr: float = 5e-5
     head_lr: float = 1e-3
     fusion_lr: float = 1e-3
+    token_weight: float = 1.0
     weight_decay: float = 0.03
     decay_all: bool = False
     schedule: str = "one-cycle"
@@ -56,6 +59,7 @@ class CamConfig:
     min_lr: float = 1e-6
     augment: str = "flip"
     eval_size: int | None = None
+    eval_every: int = 1
     scales: tuple[float, ...] = (1.0,)
     threshold: float = 0.4
     precision: str = "auto"
@@ -118,8 +122,31 @@ PRESETS: dict[str, CamConfig] = {
         batch_size=8,
         probe=4,
     ),
-    "laptop": CamConfig(),
-    "photos": CamConfig(img_size=168, augment="crop", eval_size=224),
+    "laptop": CamConfig(
+        img_size=168,
+        frozen_layers=6,
+        epochs=3,
+        backbone_lr=1e-4,
+        class_token_lr=1e-2,
+        fusion_lr=2e-3,
+        token_weight=0.05,
+        warmup_epochs=0.6,
+        scales=(1.0, 1.5),
+    ),
+    "photos": CamConfig(
+        img_size=168,
+        frozen_layers=6,
+        epochs=60,
+        backbone_lr=1e-4,
+        class_token_lr=1e-2,
+        fusion_lr=2e-3,
+        token_weight=0.05,
+        warmup_epochs=6,
+        augment="crop",
+        eval_size=224,
+        eval_every=10,
+        scales=(1.0, 1.5),
+    ),
     "colab": replace(
         PAPER, model={}, epochs=15, batch_size=48, schedule="cosine", workers=2
     ),

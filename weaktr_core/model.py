@@ -55,14 +55,15 @@ class WeakTr(nn.Module):
         reduction, feature_reduction: bottlenecks of the adaptive fusion.
         readout: "shared", "per-class" or "mean": how a class token becomes a logit.
         final_norm: apply the transformer's last LayerNorm.
-        temperature: of the class tokens' attention, see `cams.cross_attention`.
+        cap: of the cross-attention map, in means, see `cams.cross_attention`; default 1.
         official: compute what the official code computes, traps included. It sets
-            readout "mean", temperature 1 and no final norm unless they are given.
+            readout "mean", no cap and no final norm unless they are given.
 
     We differ (``official=False``): final norm before both classifiers; a learned
     readout instead of the mean over D, which is nearly constant for a normalised
     token; whole patches by padding; position table resized without the
-    official 0.1; fusion features that belong to a head. Each is named where it lives.
+    official 0.1; fusion features that belong to a head, head weights of mean 1; a capped
+    cross-attention map. Each is named where it lives.
 
     Source: WeakTr, arXiv 2304.01184, section III.
     """
@@ -78,13 +79,13 @@ class WeakTr(nn.Module):
         feature_reduction: float = 8,
         readout: str | None = None,
         final_norm: bool | None = None,
-        temperature: float | None = None,
+        cap: float | None = None,
         official: bool = False,
     ):
         super().__init__()
-        readout = readout or ("mean" if official else "shared")
+        readout = readout or ("mean" if official else "per-class")
         final_norm = (not official) if final_norm is None else final_norm
-        temperature = temperature or (1.0 if official else 2.0)
+        cap = None if official else (cap or 1.0)
         self.options: dict[str, Any] = dict(
             fusion=fusion,
             pool=pool,
@@ -92,7 +93,7 @@ class WeakTr(nn.Module):
             feature_reduction=feature_reduction,
             readout=readout,
             final_norm=final_norm,
-            temperature=temperature,
+            cap=cap,
             official=official,
         )
         self.num_classes = num_classes
@@ -167,7 +168,7 @@ class WeakTr(nn.Module):
             head_weights,
             self.num_classes,
             tokens.grid,
-            self.options["temperature"],
+            self.options["cap"],
         )
         cam = cross * coarse
         fine = cams.refine(cam, tokens.layers, head_weights)

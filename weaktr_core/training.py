@@ -73,6 +73,7 @@ def fit(stage: Stage, run: Run, epochs: int, config: dict[str, Any], resume: boo
     )
     schedule = LambdaLR(optimizer, lambda step: stage.factor(step / len(loader)))
     keeper = Keeper(stage, run, accelerator, optimizer, schedule)
+    keeper.every, keeper.epochs = config["eval_every"], epochs
     if done:
         keeper.restore()
     else:
@@ -130,6 +131,7 @@ class Keeper:
             schedule,
         )
         self.best = -math.inf
+        self.every, self.epochs = 1, 0
 
     @property
     def model(self) -> WeakTr:
@@ -138,10 +140,12 @@ class Keeper:
 
     def keep(self, epoch: int, losses: dict[str, float], seconds: float) -> None:
         """Evaluate and write one epoch; epoch 0 is the model before training."""
-        line, weights, score = self.stage.evaluate(self.model)
+        line, weights, score = {}, None, -math.inf
+        if epoch % self.every == 0 or epoch == self.epochs:
+            line, weights, score = self.stage.evaluate(self.model)
         line = {"epoch": epoch, "seconds": seconds, "losses": losses, **line}
         if epoch:
-            is_best = score >= self.best
+            is_best = score >= self.best and weights is not None
             self.best = max(score, self.best)
             state = dict(
                 epoch=epoch,
@@ -213,7 +217,7 @@ class CamStage:
     def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         """The three tag losses and their sum."""
         images, tags = batch
-        return three_head_loss(model(images), tags)._asdict()
+        return three_head_loss(model(images), tags, self.config.token_weight)._asdict()
 
     def evaluate(self, model: WeakTr) -> tuple[dict[str, Any], np.ndarray, float]:
         """Scores of all stages; the tag score of the patch head picks the best epoch."""
