@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ from weaktr_core.runs import Run
 from weaktr_core.runtime import cache_dir, log, mixed_precision, seed_everything
 
 
+@runtime_checkable
 class Stage(Protocol):
     """What the loop needs of something to train."""
 
@@ -140,7 +141,8 @@ class Keeper:
 
     def keep(self, epoch: int, losses: dict[str, float], seconds: float) -> None:
         """Evaluate and write one epoch; epoch 0 is the model before training."""
-        line, weights, score = {}, None, -math.inf
+        line: dict[str, Any] = {}
+        weights, score = None, -math.inf
         if epoch % self.every == 0 or epoch == self.epochs:
             line, weights, score = self.stage.evaluate(self.model)
         line = {"epoch": epoch, "seconds": seconds, "losses": losses, **line}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class Sample:
     name: str
 
 
+@runtime_checkable
 class TaggedDataset(Protocol):
     """What the rest of the package expects of a dataset."""
 

@@ -58,8 +58,8 @@ def show_head_weights(
     top = top if top is not None else float(weights.max())
     shown = axes.imshow(weights, cmap=HEAT, vmin=0, vmax=top, aspect="auto")
     layers, heads = weights.shape
-    axes.set_xticks(range(heads), range(1, heads + 1), fontsize=7)
-    axes.set_yticks(range(layers), range(1, layers + 1), fontsize=7)
+    axes.set_xticks(range(heads), [str(n + 1) for n in range(heads)], fontsize=7)
+    axes.set_yticks(range(layers), [str(n + 1) for n in range(layers)], fontsize=7)
     axes.set_xlabel("head", fontsize=8)
     axes.set_ylabel("layer", fontsize=8)
     axes.set_title(title, fontsize=9)

@@ -1,0 +1,89 @@
+"""Views carry their own scale and flip; CAM files and masks survive the disk."""
+
+import numpy as np
+import pytest
+import torch
+from naive import tiny_model
+from PIL import Image
+
+from weaktr_core.data import Scenes
+from weaktr_core.data.sample import DataError
+from weaktr_core.inference import View, infer_cams, make_views, same_size_batches
+from weaktr_core.pseudo_labels import (
+    label_map,
+    make_cams,
+    make_masks,
+    read_cam,
+    voc_palette,
+    write_mask,
+)
+
+STATISTICS = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+def test_views_pair_each_scale_with_its_mirror():
+    assert make_views([1.0, 0.8]) == (View(1.0), View(1.0, True), View(0.8), View(0.8, True))
+    assert make_views([1.0], mirror=False) == (View(1.0),)
+
+
+def test_a_mirrored_view_of_the_mirror_image_is_the_mirror_map():
+    model, images = tiny_model(), torch.randn(1, 3, 64, 96)
+    straight, _ = infer_cams(model, images, [View()])
+    mirrored, _ = infer_cams(model, images.flip(-1), [View(1.0, True)])
+    for stage in straight:
+        assert torch.allclose(straight[stage].flip(-1), mirrored[stage], atol=1e-4)
+
+
+def test_views_are_summed_at_image_size():
+    model, images = tiny_model(), torch.randn(1, 3, 64, 80)
+    views = [View(1.0), View(1.5)]
+    both, first = infer_cams(model, images, views)
+    parts = [infer_cams(model, images, [view])[0] for view in views]
+    assert both["cam"].shape == (1, 5, 64, 80)
+    assert torch.allclose(both["cam"], parts[0]["cam"] + parts[1]["cam"], atol=1e-5)
+    assert torch.equal(first.cam, model(images).cam)
+
+
+def test_batches_hold_one_size_each():
+    samples = [*Scenes(3, 64), *Scenes(2, 48), *Scenes(1, 64)]
+    sizes = [[s.image.shape[0] for s in b] for b in same_size_batches(iter(samples), 2)]
+    assert sizes == [[64, 64], [64], [48, 48], [64]]
+
+
+def test_ties_go_to_the_background():
+    scores = np.array([[[0.4, 0.41]], [[0.3, 0.9]]])
+    assert label_map(scores, np.array([2, 5]), 0.4).tolist() == [[0, 6]]
+    assert label_map(np.zeros((0, 1, 2)), np.array([], int), 0.4).tolist() == [[0, 0]]
+
+
+def test_palette_is_vocs_and_masks_come_back(tmp_path):
+    palette = voc_palette()
+    assert palette[1].tolist() == [128, 0, 0]  # aeroplane
+    assert palette[15].tolist() == [192, 128, 128]  # person
+    assert palette[255].tolist() == [224, 224, 192]
+    labels = np.array([[0, 1], [15, 255]], dtype=np.uint8)
+    write_mask(tmp_path / "m.png", labels)
+    with Image.open(tmp_path / "m.png") as stored:
+        assert stored.mode == "P" and (np.asarray(stored) == labels).all()
+
+
+def test_cams_and_masks_of_a_dataset_and_resuming(tmp_path, monkeypatch):
+    model, data = tiny_model(classes=10), Scenes(3, 64)
+    make_cams(model, data, STATISTICS, tmp_path / "cams", views=[View()])
+    scores, classes = read_cam(tmp_path / "cams" / f"{data[0].name}.npz")
+    assert scores.shape == (len(classes), 64, 64) and scores.max() == 1
+    assert (classes == np.flatnonzero(data[0].tags)).all()
+    make_masks(data, tmp_path / "cams", tmp_path / "masks", 0.4)
+    with Image.open(tmp_path / "masks" / f"{data[0].name}.png") as mask:
+        assert (np.asarray(mask) == label_map(scores, classes, 0.4)).all()
+    assert (tmp_path / "sheet.jpg").exists()
+    monkeypatch.setattr("weaktr_core.pseudo_labels.infer_cams", None)  # not called again
+    make_cams(model, data, STATISTICS, tmp_path / "cams", views=[View()])
+
+
+def test_missing_and_broken_cam_files(tmp_path):
+    with pytest.raises(DataError, match="no CAM file"):
+        read_cam(tmp_path / "a.npz")
+    (tmp_path / "a.npz").write_bytes(b"x")
+    with pytest.raises(DataError, match=r"a\.npz: expected a CAM file"):
+        read_cam(tmp_path / "a.npz")
