@@ -17,6 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
@@ -68,6 +69,9 @@ def fit(stage: Stage, run: Run, epochs: int, config: dict[str, Any], resume: boo
     done = run.start(config, resume=resume)
     if done >= epochs:
         return run
+    # Accelerate keeps one state per process, precision included; a second training in
+    # the same notebook may want another.
+    AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision=mixed_precision(config["precision"]))
     model, optimizer, loader = accelerator.prepare(
         stage.model, stage.optimizer, stage.loader
@@ -308,7 +312,7 @@ def build_optimizer(model: WeakTr, config: CamConfig) -> torch.optim.AdamW:
 
 def one_cycle(epoch: float, config: CamConfig) -> float:
     """Cosine up during the warm-up, cosine down to nothing."""
-    warm, total = config.warmup_epochs, config.epochs
+    warm, total = min(config.warmup_epochs, config.epochs / 2), config.epochs
     if epoch < warm:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * epoch / warm)) / 2
     return (1 + math.cos(math.pi * min(1.0, (epoch - warm) / (total - warm)))) / 2

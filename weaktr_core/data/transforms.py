@@ -22,7 +22,7 @@ Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 def to_tensor(image: np.ndarray, statistics: Statistics) -> Float[Tensor, "3 height width"]:
     """(height, width, 3) uint8 → normalised (3, height, width) float32."""
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in statistics)
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)
+    pixels = torch.tensor(image).permute(2, 0, 1)
     return (pixels.float() / 255 - mean) / std
 
 

@@ -91,7 +91,7 @@ def show_heads(
         side: inches per map.
     """
     layers, heads, h, w = maps.shape
-    grid = new_grid(layers, heads, side)
+    grid = new_grid(layers, heads, side, gap=0.0)
     for (layer, head), one in np.ndenumerate(grid):
         heat = maps[layer, head]
         if image is None:
@@ -99,7 +99,7 @@ def show_heads(
         else:
             small = Image.fromarray(image).resize((w * 8, h * 8))
             one.imshow(np.asarray(small), extent=(-0.5, w - 0.5, h - 0.5, -0.5))
-            one.imshow(heat, cmap=HEAT, alpha=0.75)
+            one.imshow(heat, cmap=HEAT, alpha=0.85)
         if query is not None:
             one.plot(query[1], query[0], "+", color=MARK, markersize=5)
         if head == 0:

@@ -37,7 +37,7 @@ def show_bars(
     axes = axes or new_axes(6.0, 0.6 + 0.3 * len(values))
     names = list(values)
     bars = axes.barh(names, [values[n] for n in names], color=LINES[0])
-    axes.bar_label(bars, fmt="%.3g", padding=3, fontsize=8)
+    axes.bar_label(bars, fmt="%.4g", padding=3, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel(xlabel)
     return axes

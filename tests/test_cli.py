@@ -1,0 +1,104 @@
+"""The command line, used well and badly: exit codes, one clear line, no traceback."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from weaktr_core.__main__ import build_parser, main
+
+COMMANDS = ["train-cam", "make-labels", "evaluate", "doctor"]
+SMOKE = ["--preset", "smoke", "--set", "epochs=1", "precision=no", "img_size=48"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    code = main(["train-cam", "--data", "scenes:10", "--run", str(folder), *SMOKE])
+    assert code == 0
+    return folder
+
+
+def fails(capsys, *arguments):
+    """Run a command that must fail; its one line of complaint."""
+    assert main([str(a) for a in arguments]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if "weaktr:" in line]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches_and_flags_are_few(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert text.count("\n  -") <= 12 and len(text.splitlines()) > 8
+
+
+def test_overview_names_all_commands():
+    text = build_parser().format_help()
+    assert all(command in text for command in COMMANDS)
+
+
+def test_labels_and_scores_from_a_run(run, tmp_path, capsys):
+    assert main(["make-labels", str(run), "--data", "scenes:3", "--scales", "1"]) == 0
+    assert len(list((run / "labels" / "masks").glob("*.png"))) == 3
+    scores = tmp_path / "scores.json"
+    assert main(["evaluate", str(run), "--data", "scenes:6", "--json", str(scores)]) == 0
+    stored = json.loads(scores.read_text())
+    assert set(stored["stages"]) == {"coarse_cam", "cross_attention", "cam", "fine_cam"}
+    out = capsys.readouterr().out
+    assert "chosen with these very masks" in out and "background" in out
+
+
+def test_training_errors_are_one_line(run, tmp_path, capsys):
+    again = ["train-cam", "--data", "scenes:10", "--run", run]
+    assert "--resume" in fails(capsys, *again, *SMOKE)
+    assert "cannot resume with other settings" in fails(
+        capsys, *again, *SMOKE, "seed=3", "--resume"
+    )
+    nowhere = ["train-cam", "--data", tmp_path / "none", "--run", tmp_path / "r"]
+    assert str(tmp_path / "none") in fails(capsys, *nowhere, "--preset", "smoke")
+    (tmp_path / "empty").mkdir()
+    assert "empty" in fails(
+        capsys, "train-cam", "--data", tmp_path / "empty", "--run", tmp_path / "r"
+    )
+    assert "there are:" in fails(capsys, "train-cam", "--set", "epoch=3")
+    assert "NAME=VALUE" in fails(capsys, "train-cam", "--set", "epochs")
+
+
+def test_run_errors_are_one_line(run, tmp_path, capsys):
+    assert "no run here" in fails(capsys, "evaluate", tmp_path)
+    assert "no run here" in fails(capsys, "make-labels", tmp_path / "none")
+    (tmp_path / "config.json").write_text((run / "config.json").read_text())
+    assert "no such checkpoint" in fails(capsys, "evaluate", tmp_path)
+
+
+def test_a_truncated_photo_is_named(tmp_path, capsys):
+    voc = tmp_path / "VOC2012"
+    for name in ("Annotations", "JPEGImages", "ImageSets/Segmentation"):
+        (voc / name).mkdir(parents=True)
+    Image.new("RGB", (64, 48)).save(voc / "JPEGImages" / "a.jpg")
+    whole = (voc / "JPEGImages" / "a.jpg").read_bytes()
+    (voc / "JPEGImages" / "a.jpg").write_bytes(whole[: len(whole) // 2])
+    (voc / "Annotations" / "a.xml").write_text(
+        "<annotation><object><name>cat</name></object></annotation>"
+    )
+    for split in ("train", "val"):
+        (voc / "ImageSets" / "Segmentation" / f"{split}.txt").write_text("a\n")
+    line = fails(
+        capsys, "train-cam", "--data", voc, "--run", tmp_path / "r", "--preset", "smoke"
+    )
+    assert "a.jpg" in line
+    assert "problem" in fails(capsys, "doctor", voc)
+
+
+def test_doctor_passes_scenes(capsys):
+    assert main(["doctor", "scenes:4"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("ready")
+
+
+def test_classes_must_fit_the_run(run, shared, capsys):
+    line = fails(capsys, "evaluate", run, "--data", shared / "voc-mini")
+    assert "trained on 10 classes" in line and "20" in line

@@ -1,0 +1,62 @@
+"""Figures draw what they are given; photos are there without a network."""
+
+import matplotlib
+import numpy as np
+import pytest
+
+from weaktr_core import figures
+from weaktr_core.data.photos import CREDITS, PHOTOS, photo
+from weaktr_core.figures.style import PALETTE, class_colours
+
+matplotlib.use("Agg")
+IMAGE = np.full((28, 42, 3), 100, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_photos_are_real_and_credited(name):
+    image = photo(name, 96)
+    assert image.dtype == np.uint8 and min(image.shape[:2]) == 96 and image.std() > 20
+    assert CREDITS[name]
+
+
+def test_unknown_photo_lists_the_known():
+    with pytest.raises(ValueError, match="there are: cat"):
+        photo("dog")
+
+
+def test_class_colours_keep_background_black_and_ignore_white():
+    colours = class_colours(np.array([[0, 1, 11, 255]]))
+    assert colours[0, 0].tolist() == [0, 0, 0] and colours[0, 3].tolist() == [255] * 3
+    assert (colours[0, 1] == PALETTE[1]).all() and (colours[0, 2] == PALETTE[1]).all()
+
+
+def test_overlay_stretches_the_map_over_the_photo():
+    axes = figures.show_overlay(IMAGE, np.eye(2, 3), "title")
+    assert axes.images[1].get_extent() == [-0.5, 41.5, 27.5, -0.5]
+    assert axes.get_title() == "title"
+
+
+def test_heads_make_a_grid_of_layers_by_heads():
+    grid = figures.show_heads(np.random.rand(4, 3, 2, 3), IMAGE, query=(1, 1))
+    assert grid.shape == (4, 3) and grid[0, 2].get_title() == "head 3"
+
+
+def test_mask_paints_objects_and_dims_the_rest():
+    labels = np.zeros((28, 42), dtype=np.uint8)
+    labels[:5] = 1
+    shown = figures.show_mask(IMAGE, labels).images[0].get_array()
+    assert shown[20, 0].tolist() == [45, 45, 45]
+    assert shown[0, 0, 0] > 150
+
+
+def test_evolution_shares_one_scale():
+    weights = np.arange(24.0).reshape(2, 4, 3)
+    axes = figures.show_head_weight_evolution(weights)
+    assert [a.images[0].get_clim()[1] for a in axes] == [23.0, 23.0]
+
+
+def test_curves_bars_strips_and_patches_draw():
+    assert len(figures.show_curves({"a": [1, 2], "b": [2, 1]}).lines) == 2
+    assert len(figures.show_bars({"a": 1.0, "b": 2.0}).patches) == 2
+    assert len(figures.show_strip([IMAGE, np.eye(3)], ["a", "b"])) == 2
+    assert len(figures.show_patches(IMAGE, 14).texts) == 4
