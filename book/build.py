@@ -31,12 +31,20 @@ MATHJAX = "mathjax@3.2.2"
 def main() -> int:
     """Build; 0 if every chapter ran and no page has a warning."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fresh", action="store_true", help="run every chapter again")
-    parser.add_argument("--only", nargs="+", default=[], help="run these chapters only")
+    parser.add_argument(
+        "--fresh", action="store_true", help="run every chapter again"
+    )
+    parser.add_argument(
+        "--only", nargs="+", default=[], help="run these chapters only"
+    )
     arguments = parser.parse_args()
-    chapters = [path for path in chapters_in_order() if path.suffix == ".ipynb"]
+    chapters = [
+        path for path in chapters_in_order() if path.suffix == ".ipynb"
+    ]
     if arguments.only:
-        chapters = [c for c in chapters if any(o in c.name for o in arguments.only)]
+        chapters = [
+            c for c in chapters if any(o in c.name for o in arguments.only)
+        ]
     failed = [c for c in chapters if not run_chapter(c, arguments.fresh)]
     if failed:
         sys.stderr.write(f"failed: {', '.join(c.name for c in failed)}\n")
@@ -51,7 +59,10 @@ def chapters_in_order() -> list[Path]:
     toc = yaml.safe_load((BOOK / "_toc.yml").read_text("utf8"))
     names = [c["file"] for part in toc["parts"] for c in part["chapters"]]
     files = [
-        f for n in names for f in (BOOK / f"{n}.ipynb", BOOK / f"{n}.md") if f.exists()
+        f
+        for n in names
+        for f in (BOOK / f"{n}.ipynb", BOOK / f"{n}.md")
+        if f.exists()
     ]
     return sorted(files, key=lambda path: not trains(path))
 
@@ -60,7 +71,9 @@ def trains(path: Path) -> bool:
     """Whether a notebook says that it trains what other chapters load."""
     if path.suffix != ".ipynb":
         return False
-    return nbformat.read(path, 4).metadata.get("weaktr", {}).get("trains", False)
+    return (
+        nbformat.read(path, 4).metadata.get("weaktr", {}).get("trains", False)
+    )
 
 
 def run_chapter(path: Path, fresh: bool) -> bool:
@@ -68,7 +81,11 @@ def run_chapter(path: Path, fresh: bool) -> bool:
     target = EXECUTED / path.name
     key = chapter_hash(path)
     status = read_status()
-    if not fresh and target.exists() and status.get(path.stem, {}).get("hash") == key:
+    if (
+        not fresh
+        and target.exists()
+        and status.get(path.stem, {}).get("hash") == key
+    ):
         say(f"{path.stem:32} unchanged")
         return True
     EXECUTED.mkdir(parents=True, exist_ok=True)
@@ -76,13 +93,21 @@ def run_chapter(path: Path, fresh: bool) -> bool:
     start = time.perf_counter()
     part = target.with_suffix(".part.ipynb")
     environment = dict(os.environ)
-    os.environ.setdefault("TQDM_DISABLE", "1")  # a bar leaves hundreds of lines on a page
+    os.environ.setdefault(
+        "TQDM_DISABLE", "1"
+    )  # a bar leaves hundreds of lines on a page
     try:
         papermill.execute_notebook(
-            str(path), str(part), cwd=str(BOOK), progress_bar=False, kernel_name="python3"
+            str(path),
+            str(part),
+            cwd=str(BOOK),
+            progress_bar=False,
+            kernel_name="python3",
         )
     except PapermillExecutionError as error:
-        sys.stderr.write(f"{path.name}, cell {error.exec_count}:\n{error.source}\n\n")
+        sys.stderr.write(
+            f"{path.name}, cell {error.exec_count}:\n{error.source}\n\n"
+        )
         sys.stderr.write("".join(error.traceback) + "\n")
         return False
     finally:
@@ -128,7 +153,9 @@ def read_status() -> dict:
 
 def collect_pages() -> None:
     """Copy everything that is no notebook beside the executed ones."""
-    skipped = shutil.ignore_patterns("*.ipynb", "*.py", "requirements.txt", "__pycache__")
+    skipped = shutil.ignore_patterns(
+        "*.ipynb", "*.py", "requirements.txt", "__pycache__"
+    )
     shutil.copytree(BOOK, EXECUTED, ignore=skipped, dirs_exist_ok=True)
     wanted = {path.name for path in chapters_in_order()}
     for path in EXECUTED.glob("*.ipynb"):
@@ -176,14 +203,17 @@ def write_status() -> None:
     ]
     page = EXECUTED / "status.md"
     table = ["| chapter | seconds |", "|---|---:|", *rows]
-    page.write_text(page.read_text("utf8") + "\n" + "\n".join(table) + "\n", "utf8")
+    page.write_text(
+        page.read_text("utf8") + "\n" + "\n".join(table) + "\n", "utf8"
+    )
 
 
 def build_html() -> int:
     """Jupyter Book, every warning an error."""
     output = ROOT / "build" / "site"
     shutil.rmtree(output, ignore_errors=True)
-    command = [sys.executable, "-m", "jupyter_book", "build", str(EXECUTED),
+    tool = Path(sys.executable).with_name("jupyter-book")
+    command = [str(tool), "build", str(EXECUTED),
                "--path-output", str(output), "-W", "-n", "--keep-going", "--quiet"]  # fmt: skip
     say("building the pages …")
     done = subprocess.run(command, cwd=ROOT)

@@ -49,7 +49,9 @@ def test_official_split_deals_channels_like_cards():
 
 
 def test_official_bottlenecks_are_truncated_ours_rounded():
-    assert AdaptiveFusion(2, 3, 15, reduction=3.5, official=True).excite[0].out_features == 1
+    assert (
+        AdaptiveFusion(2, 3, 15, reduction=3.5, official=True).excite[0].out_features == 1
+    )
     assert AdaptiveFusion(2, 3, 15, reduction=3.5).excite[0].out_features == 2
 
 

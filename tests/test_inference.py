@@ -22,7 +22,12 @@ STATISTICS = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def test_views_pair_each_scale_with_its_mirror():
-    assert make_views([1.0, 0.8]) == (View(1.0), View(1.0, True), View(0.8), View(0.8, True))
+    assert make_views([1.0, 0.8]) == (
+        View(1.0),
+        View(1.0, True),
+        View(0.8),
+        View(0.8, True),
+    )
     assert make_views([1.0], mirror=False) == (View(1.0),)
 
 

@@ -29,7 +29,9 @@ def imports_of(path: Path):
     for node in ast.walk(ast.parse(path.read_text("utf8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
             yield f"data.{node.module}"
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("weaktr_core"):
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+            "weaktr_core"
+        ):
             inner = node.module.removeprefix("weaktr_core").lstrip(".")
             yield from [inner] if inner else [alias.name for alias in node.names]
 

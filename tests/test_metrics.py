@@ -59,9 +59,17 @@ def test_average_precision_equals_scikit_learns_ties_included():
 def test_the_official_map_is_another_number():
     random = np.random.default_rng(3)
     scores, tags = random.random((40, 5)), (random.random((40, 5)) < 0.4).astype(float)
-    by_image = [average_precision_score(t, s) for t, s in zip(tags, scores, strict=True) if t.any()]
+    by_image = [
+        average_precision_score(t, s) for t, s in zip(tags, scores, strict=True) if t.any()
+    ]
     assert per_image_average_precision(scores, tags) == pytest.approx(np.mean(by_image))
-    assert abs(per_image_average_precision(scores, tags) - average_precision(scores, tags).mean()) > 0.01
+    assert (
+        abs(
+            per_image_average_precision(scores, tags)
+            - average_precision(scores, tags).mean()
+        )
+        > 0.01
+    )
 
 
 def test_sweep_equals_brute_force_at_every_threshold():

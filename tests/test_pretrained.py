@@ -90,4 +90,6 @@ def test_onnx_names_become_timms(tmp_path):
     assert np.array_equal(state["blocks.0.attn.qkv.weight"].numpy(), qkv)
     assert np.array_equal(state["blocks.0.mlp.fc2.weight"], arrays["onnx::MatMul_5"].T)
     assert state["pos_embed"].shape == (1, 1 + 37 * 37, 4)
-    assert np.array_equal(state["blocks.0.ls2.gamma"], arrays[layer + "layer_scale2.lambda1"])
+    assert np.array_equal(
+        state["blocks.0.ls2.gamma"], arrays[layer + "layer_scale2.lambda1"]
+    )

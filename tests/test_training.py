@@ -114,7 +114,7 @@ def test_weight_decay_spares_vectors_unless_official(decay_all):
 def test_presets_survive_json_and_refuse_unknown_names():
     for config in PRESETS.values():
         assert type(config).from_dict(json.loads(json.dumps(config.as_dict()))) == config
-    with pytest.raises(ValueError, match="no setting named epoch; there are: .*epochs"):
+    with pytest.raises(ValueError, match=r"no setting named epoch; there are: .*epochs"):
         preset("smoke", epoch=3)
     with pytest.raises(ValueError, match="there are: smoke, laptop"):
         preset("phone")

@@ -11,8 +11,8 @@ from weaktr_core.figures.maps import (
 from weaktr_core.figures.training import (
     show_bars,
     show_curves,
-    show_head_weights,
     show_head_weight_evolution,
+    show_head_weights,
 )
 
 __all__ = [

@@ -38,9 +38,7 @@ def new_axes(width: float = 6.0, height: float = 3.6) -> Axes:
     return axes
 
 
-def new_grid(
-    rows: int, columns: int, side: float = 1.9, gap: float = 0.25
-) -> np.ndarray:
+def new_grid(rows: int, columns: int, side: float = 1.9, gap: float = 0.25) -> np.ndarray:
     """(rows, columns) axes for pictures, without frames."""
     size = (columns * side, rows * (side + gap))
     _, axes = plt.subplots(
