@@ -1,12 +1,13 @@
 """Store what a few runs reached: ``python data/results/collect.py NAME RUN [RUN …]``.
 
 Writes NAME.json beside this file and prints a table for README.md. Each RUN is a folder
-of ``train-cam`` with the scores that ``evaluate RUN --json RUN/scores.json`` wrote.
+of ``train-cam`` with, where it was run, what ``evaluate RUN --json RUN/scores.json`` wrote.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import platform
 import statistics
 import sys
@@ -37,7 +38,8 @@ def read(folder: Path) -> dict:
     config = json.loads((folder / "config.json").read_text("utf8"))
     lines = (folder / "history.jsonl").read_text("utf8").splitlines()
     history = [json.loads(line) for line in lines]
-    scores = json.loads((folder / "scores.json").read_text("utf8"))
+    stored = folder / "scores.json"
+    scores = json.loads(stored.read_text("utf8")) if stored.exists() else None
     return {
         "config": config,
         "training_seconds": round(sum(line["seconds"] for line in history), 1),
@@ -52,9 +54,12 @@ def table(runs: list[dict]) -> str:
     rows = []
     for run in runs:
         ap, miou = (run["single_scale"][key] for key in ("mean_ap", "miou"))
-        many = run["multi_scale"]["stages"]
         row = [ap["class_logits"], ap["coarse_logits"], *(miou[s] for s in STAGES)]
-        rows.append([100 * v for v in [*row, *(many[s]["best_miou"] for s in STAGES)]])
+        many = [math.nan] * len(STAGES)
+        if run["multi_scale"]:
+            stages = run["multi_scale"]["stages"]
+            many = [stages[s]["best_miou"] for s in STAGES]
+        rows.append([100 * v for v in [*row, *many]])
     text = "| seed | seconds | AP tokens | AP patches | coarse | cross-weighted | fine "
     text += (
         "| coarse, scales | cross-weighted, scales | fine, scales |\n|" + "---|" * 10 + "\n"
