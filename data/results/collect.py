@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import math
 import platform
-import statistics
 import sys
 from pathlib import Path
 
+import numpy as np
 import timm
 import torch
 
@@ -66,12 +66,23 @@ def table(runs: list[dict]) -> str:
     )
     for run, row in zip(runs, rows, strict=True):
         cells = [str(run["config"]["seed"]), f"{run['training_seconds']:.0f}"]
-        text += "| " + " | ".join(cells + [f"{v:.1f}" for v in row]) + " |\n"
+        text += (
+            "| "
+            + " | ".join(cells + ["–" if math.isnan(v) else f"{v:.1f}" for v in row])
+            + " |\n"
+        )
     if len(rows) > 1:
         columns = list(zip(*rows, strict=True))
-        cells = [f"{statistics.mean(c):.1f} ± {statistics.stdev(c):.1f}" for c in columns]
+        cells = [spread(c) for c in columns]
         text += "| mean ± sd | | " + " | ".join(cells) + " |\n"
     return text
+
+
+def spread(values: tuple[float, ...]) -> str:
+    """Mean and standard deviation; a dash where a run is missing."""
+    if any(math.isnan(v) for v in values):
+        return "–"
+    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
 
 
 if __name__ == "__main__":
