@@ -1,27 +1,13 @@
-"""Figures draw what they are given; photos are there without a network."""
+"""Figures draw what they are given."""
 
 import matplotlib
 import numpy as np
-import pytest
 
 from weaktr_core import figures
-from weaktr_core.data.photos import CREDITS, PHOTOS, photo
-from weaktr_core.figures.style import PALETTE, class_colours
+from weaktr_core.figures.style import PALETTE, class_colours, new_grid
 
 matplotlib.use("Agg")
 IMAGE = np.full((28, 42, 3), 100, dtype=np.uint8)
-
-
-@pytest.mark.parametrize("name", PHOTOS)
-def test_photos_are_real_and_credited(name):
-    image = photo(name, 96)
-    assert image.dtype == np.uint8 and min(image.shape[:2]) == 96 and image.std() > 20
-    assert CREDITS[name]
-
-
-def test_unknown_photo_lists_the_known():
-    with pytest.raises(ValueError, match="there are: cat"):
-        photo("dog")
 
 
 def test_class_colours_keep_background_black_and_ignore_white():
@@ -34,6 +20,19 @@ def test_overlay_stretches_the_map_over_the_photo():
     axes = figures.show_overlay(IMAGE, np.eye(2, 3), "title")
     assert axes.images[1].get_extent() == [-0.5, 41.5, 27.5, -0.5]
     assert axes.get_title() == "title"
+
+
+def test_an_attention_row_is_laid_out_over_the_photo_and_its_patch_framed():
+    row = np.arange(6.0) ** 2
+    axes = figures.show_attention_row(IMAGE, row, (1, 2), 14)
+    assert axes.images[1].get_array().tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert axes.lines[0].get_xydata().min(axis=0).tolist() == [27.5, 13.5]
+
+
+def test_agreement_marks_the_first_head_of_each_layer():
+    axes = figures.show_agreement(np.eye(12), heads=3)
+    assert axes.get_xticks().tolist() == [0, 3, 6, 9]
+    assert axes.get_yticklabels()[3].get_text() == "4"
 
 
 def test_heads_make_a_grid_of_layers_by_heads():
@@ -59,4 +58,11 @@ def test_curves_bars_strips_and_patches_draw():
     assert len(figures.show_curves({"a": [1, 2], "b": [2, 1]}).lines) == 2
     assert len(figures.show_bars({"a": 1.0, "b": 2.0}).patches) == 2
     assert len(figures.show_strip([IMAGE, np.eye(3)], ["a", "b"])) == 2
+    assert len(figures.show_strip([np.eye(2)], photos=[IMAGE])[0].images) == 2
     assert len(figures.show_patches(IMAGE, 14).texts) == 4
+
+
+def test_a_grid_for_wide_photos_is_lower():
+    square, wide = new_grid(1, 2, 2.0), new_grid(1, 2, 2.0, aspect=0.5)
+    sizes = [axes[0, 0].figure.get_size_inches() for axes in (square, wide)]
+    assert sizes[0][0] == sizes[1][0] and sizes[0][1] - sizes[1][1] == 1.0

@@ -40,8 +40,7 @@ def cross_attention(
 
     ``cap`` limits each map to that many times its own mean; None is the paper. Some
     backbones, DINOv2 among them, put most of a class token's attention on a few
-    patches, as if these were registers (Darcet et al., ICLR 2024); uncapped, such a
-    patch outshines the rest of its object.
+    patches; uncapped, such a patch outshines the rest of its object.
 
     Token order is [K class | registers | N patch]. The attention is detached, the
     weights are not: this is one of the two ways in which the fusion learns.

@@ -26,16 +26,22 @@ _LOADERS = {
 }
 
 
-def photo(name: str, short_side: int | None = None) -> np.ndarray:
+def photo(name: str, short_side: int | None = None, patch: int | None = None) -> np.ndarray:
     """One photo, (height, width, 3) uint8.
 
     Args:
         name: one of ``PHOTOS``.
         short_side: resize so that the shorter side has so many pixels.
+        patch: cut off, right and below, what does not fill a patch of so many pixels.
 
     Raises:
         ValueError: for any other name.
     """
     if name not in _LOADERS:
         raise ValueError(f"no photo named {name!r}; there are: {', '.join(PHOTOS)}")
-    return resize_short_side(np.ascontiguousarray(_LOADERS[name]()[..., :3]), short_side)
+    image = np.ascontiguousarray(_LOADERS[name]()[..., :3])
+    image = resize_short_side(image, short_side)
+    if patch is None:
+        return image
+    height, width = (side // patch * patch for side in image.shape[:2])
+    return image[:height, :width]

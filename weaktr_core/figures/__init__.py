@@ -1,6 +1,8 @@
 """Figures of the book: ``show_*`` functions that take plain arrays and return Axes."""
 
 from weaktr_core.figures.maps import (
+    show_agreement,
+    show_attention_row,
     show_heads,
     show_image,
     show_mask,
@@ -16,6 +18,8 @@ from weaktr_core.figures.training import (
 )
 
 __all__ = [
+    "show_agreement",
+    "show_attention_row",
     "show_bars",
     "show_curves",
     "show_head_weight_evolution",

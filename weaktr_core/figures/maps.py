@@ -44,6 +44,31 @@ def show_overlay(
     return axes
 
 
+def show_attention_row(
+    image: np.ndarray,
+    row: np.ndarray,
+    query: tuple[int, int],
+    patch: int,
+    title: str = "",
+    axes: Axes | None = None,
+) -> Axes:
+    """Where one patch looks: its attention row over its photo, the patch framed.
+
+    Args:
+        image: (height, width, 3) uint8, whole patches.
+        row: (N,) attention to the N = h·w patches, class token left out. Shown as its
+            square root, so that small values can be seen.
+        query: (row, column) of the patch that attends.
+        patch: its size in pixels.
+        title: above it.
+        axes: to draw into.
+    """
+    grid = (image.shape[0] // patch, image.shape[1] // patch)
+    axes = show_overlay(image, np.sqrt(row).reshape(grid), title, axes)
+    mark_patch(axes, query, patch)
+    return axes
+
+
 def show_patches(image: np.ndarray, patch: int, title: str = "") -> Axes:
     """A photo cut into its patches, a gap between them, the first ones numbered."""
     h, w = image.shape[0] // patch, image.shape[1] // patch
@@ -65,12 +90,21 @@ def show_patches(image: np.ndarray, patch: int, title: str = "") -> Axes:
 
 
 def show_strip(
-    images: Sequence[np.ndarray], titles: Sequence[str] = (), side: float = 1.9
+    images: Sequence[np.ndarray],
+    titles: Sequence[str] = (),
+    side: float = 1.9,
+    photos: Sequence[np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Pictures side by side: photos (height, width, 3) or heat maps (h, w)."""
+    """Pictures side by side: photos (height, width, 3) or heat maps (h, w).
+
+    With ``photos``, the heat maps lie over them, one each.
+    """
     axes = new_grid(1, len(images), side)[0]
     for index, (one, image) in enumerate(zip(axes, images, strict=True)):
-        one.imshow(image, **({} if image.ndim == 3 else {"cmap": HEAT}))
+        if photos is not None:
+            show_overlay(photos[index], image, axes=one)
+        else:
+            one.imshow(image, **({} if image.ndim == 3 else {"cmap": HEAT}))
         if index < len(titles):
             one.set_title(titles[index], fontsize=9)
     return axes
@@ -108,6 +142,27 @@ def show_heads(
         if layer == 0:
             one.set_title(f"head {head + 1}", fontsize=7)
     return grid
+
+
+def show_agreement(agreement: np.ndarray, heads: int, title: str = "") -> Axes:
+    """How alike two heads are, every head with every other.
+
+    Args:
+        agreement: (L·H, L·H) correlations, layer slow, head fast.
+        heads: H; ticks mark the first head of each layer.
+        title: above it.
+    """
+    axes = new_grid(1, 1, 4.2, gap=-0.5)[0, 0]
+    shown = axes.imshow(agreement, cmap=HEAT)
+    layers = len(agreement) // heads
+    axes.axis("on")
+    axes.set_xticks(range(0, layers * heads, heads), range(1, layers + 1), fontsize=7)
+    axes.set_yticks(range(0, layers * heads, heads), range(1, layers + 1), fontsize=7)
+    axes.set_xlabel("layer", fontsize=8)
+    axes.set_ylabel("layer", fontsize=8)
+    axes.set_title(title, fontsize=9)
+    axes.figure.colorbar(shown, ax=axes, fraction=0.046)
+    return axes
 
 
 def mark_patch(axes: Axes, patch: tuple[int, int], size: int) -> None:

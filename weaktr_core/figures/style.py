@@ -38,9 +38,14 @@ def new_axes(width: float = 6.0, height: float = 3.6) -> Axes:
     return axes
 
 
-def new_grid(rows: int, columns: int, side: float = 1.9, gap: float = 0.25) -> np.ndarray:
-    """(rows, columns) axes for pictures, without frames."""
-    size = (columns * side, rows * (side + gap))
+def new_grid(
+    rows: int, columns: int, side: float = 1.9, gap: float = 0.25, aspect: float = 1.0
+) -> np.ndarray:
+    """(rows, columns) axes for pictures, without frames.
+
+    ``side`` is the width of a picture in inches, ``aspect`` its height over its width.
+    """
+    size = (columns * side, rows * (side * aspect + gap))
     _, axes = plt.subplots(
         rows, columns, figsize=size, facecolor="white", squeeze=False, layout="tight"
     )
