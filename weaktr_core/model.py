@@ -60,9 +60,9 @@ class WeakTr(nn.Module):
             readout "mean", no cap and no final norm unless they are given.
 
     We differ (``official=False``): final norm before both classifiers; a learned
-    readout instead of the mean over D, which is nearly constant for a normalised
-    token; whole patches by padding; position table resized without the
-    official 0.1; fusion features that belong to a head, head weights of mean 1; a capped
+    readout instead of the mean over D, which varies less after a LayerNorm than other
+    directions do (chapter 8 measures it); whole patches by padding; position table
+    resized without the official 0.1; fusion features that belong to a head, head weights of mean 1; a capped
     cross-attention map. Each is named where it lives.
 
     Source: WeakTr, arXiv 2304.01184, section III.
@@ -197,8 +197,8 @@ class ClassReadout(nn.Module):
 
     "mean" is the paper's: the mean over the D channels. "shared" compares every class
     token with one learned vector (the mean is the special case of a constant vector,
-    and after a LayerNorm that case says almost nothing). "per-class" gives each class
-    a vector of its own.
+    which after a LayerNorm varies less than other directions).
+    "per-class" gives each class a vector of its own.
     """
 
     def __init__(self, num_classes: int, width: int, kind: str):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from weaktr_core.figures.style import HEAT, LINES, new_axes, new_grid
 
@@ -74,4 +77,101 @@ def show_head_weight_evolution(weights: np.ndarray) -> np.ndarray:
     for epoch, one in enumerate(axes):
         title = "before" if epoch == 0 else f"epoch {epoch}"
         show_head_weights(weights[epoch], title, one, float(weights.max()))
+    return axes
+
+
+def show_losses(history: Sequence[Mapping[str, Any]], axes: Axes | None = None) -> Axes:
+    """The three tag losses by epoch, beside what "perhaps" to every question costs.
+
+    Args:
+        history: lines of `weaktr_core.runs.Run.history`; epoch 0 has no losses.
+        axes: to draw into.
+
+    Raises:
+        ValueError: if no epoch was trained yet.
+    """
+    lines = [line for line in history if line["losses"]]
+    if not lines:
+        raise ValueError("no losses to show: the history has no trained epoch")
+    names = {"class_token": "class tokens", "coarse": "coarse map", "fine": "fine CAM"}
+    curves = {text: [line["losses"][n] for line in lines] for n, text in names.items()}
+    axes = axes or new_axes()
+    axes.axhline(np.log(2), color="0.6", linestyle=":", label="ln 2")
+    epochs = [line["epoch"] for line in lines]
+    show_curves(curves, x=epochs, ylabel="mean loss of the epoch", axes=axes)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylim(bottom=0)
+    return axes
+
+
+def show_cam_curve(history: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Two panels by epoch: the mIoU of each stage's maps, the tag score of each answer.
+
+    Epochs that were not evaluated are left out.
+
+    Args:
+        history: lines of `weaktr_core.runs.Run.history`.
+
+    Returns:
+        (2,) axes: mIoU, average precision; both in per cent.
+
+    Raises:
+        ValueError: if no line has map scores, which need a dataset with masks.
+    """
+    lines = [line for line in history if line.get("miou")]
+    if not lines:
+        raise ValueError("no map scores to show: the history was made without masks")
+    panels = new_grid(1, 2, 3.9)[0]
+    groups = (("miou", "mIoU of the maps, %"), ("mean_ap", "mean average precision, %"))
+    for axes, (group, label) in zip(panels, groups, strict=True):
+        curves = {
+            name.replace("_", " "): [100 * line[group][name] for line in lines]
+            for name in lines[-1][group]
+        }
+        axes.axis("on")
+        axes.spines[["top", "right"]].set_visible(False)
+        show_curves(curves, x=[line["epoch"] for line in lines], ylabel=label, axes=axes)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return panels
+
+
+def show_head_weight_lines(weights: np.ndarray, axes: Axes | None = None) -> Axes:
+    """Mean head weight of each layer through the training, dark first, light last.
+
+    Args:
+        weights: (epochs + 1, L, H), before training first.
+        axes: to draw into.
+    """
+    axes = axes or new_axes()
+    by_layer = weights.mean(axis=2).T  # (L, epochs + 1)
+    # the light end of the colormap would vanish on a white ground
+    colours = colormaps[HEAT](np.linspace(0.0, 0.82, len(by_layer)))
+    for layer, (values, colour) in enumerate(zip(by_layer, colours, strict=True), 1):
+        axes.plot(values, color=colour, marker="o", markersize=3, label=f"layer {layer}")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("mean head weight")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return axes
+
+
+def show_head_weight_spread(weights: np.ndarray, axes: Axes | None = None) -> Axes:
+    """Each head's weight over images: a dot at the mean, a bar from least to most.
+
+    Args:
+        weights: (images, L, H).
+        axes: to draw into.
+    """
+    axes = axes or new_axes(7.2, 3.2)
+    _, layers, heads = weights.shape
+    flat = weights.reshape(len(weights), -1)  # (images, L·H), layer slow, head fast
+    places, mean = np.arange(layers * heads), flat.mean(axis=0)
+    axes.vlines(places, flat.min(axis=0), flat.max(axis=0), color=LINES[5], linewidth=3)
+    axes.plot(places, mean, "o", color=LINES[0], markersize=3)
+    for border in range(1, layers):
+        axes.axvline(border * heads - 0.5, color="0.85", linewidth=0.6, zorder=0)
+    middles = np.arange(layers) * heads + (heads - 1) / 2
+    axes.set_xticks(middles, [str(n + 1) for n in range(layers)], fontsize=8)
+    axes.set_xlabel("layer; within it, one dot per head")
+    axes.set_ylabel("head weight")
     return axes
