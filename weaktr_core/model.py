@@ -62,8 +62,8 @@ class WeakTr(nn.Module):
     We differ (``official=False``): final norm before both classifiers; a learned
     readout instead of the mean over D, which varies less after a LayerNorm than other
     directions do (chapter 8 measures it); whole patches by padding; position table
-    resized without the official 0.1; fusion features that belong to a head, head weights of mean 1; a capped
-    cross-attention map. Each is named where it lives.
+    resized without the official 0.1; fusion features that belong to a head, head
+    weights of mean 1; a capped cross-attention map. Each is named where it lives.
 
     Source: WeakTr, arXiv 2304.01184, section III.
     """
