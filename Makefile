@@ -20,13 +20,15 @@ test: $(VENV)/.test
 	$(BIN)/pytest $(ARGS)
 
 # torch alone is a large download, so say what takes so long
-$(VENV)/.core: requirements.txt pyproject.toml
+$(VENV)/.core: requirements.txt pyproject.toml weaktr_core/crf-requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed; set PYTHON=/path/to/python3"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing requirements.txt into $(VENV) (PyTorch is large: some minutes)"
 	$(PIP) --requirement requirements.txt
 	$(PIP) --no-deps --editable .
+	@$(PIP) --requirement weaktr_core/crf-requirements.txt 2>/dev/null || \
+	  echo "pydensecrf2 was not built (is there a C compiler?): all works but the CRF"
 	@touch $@
 
 $(VENV)/.book: $(VENV)/.core book/requirements.txt

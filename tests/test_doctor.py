@@ -178,8 +178,8 @@ def test_open_dataset_refuses_what_it_does_not_know(tmp_path):
         open_dataset(tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         open_dataset(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="split of train, val"):
-        open_dataset("scenes", "test")
+    with pytest.raises(DataError, match="split of train, val, test"):
+        open_dataset("scenes", "trainval")
     with pytest.raises(DataError, match="size=64"):
         open_dataset(tmp_path, size=64)
     (tmp_path / "VOCdevkit").mkdir()

@@ -10,6 +10,7 @@ from weaktr_core.data import Scenes
 from weaktr_core.data.sample import DataError
 from weaktr_core.inference import View, infer_cams, make_views, same_size_batches
 from weaktr_core.pseudo_labels import (
+    LabelRecipe,
     label_map,
     make_cams,
     make_masks,
@@ -78,7 +79,7 @@ def test_cams_and_masks_of_a_dataset_and_resuming(tmp_path, monkeypatch):
     scores, classes = read_cam(tmp_path / "cams" / f"{data[0].name}.npz")
     assert scores.shape == (len(classes), 64, 64) and scores.max() == 1
     assert (classes == np.flatnonzero(data[0].tags)).all()
-    make_masks(data, tmp_path / "cams", tmp_path / "masks", 0.4)
+    make_masks(data, tmp_path / "cams", tmp_path / "masks", LabelRecipe(0.4))
     with Image.open(tmp_path / "masks" / f"{data[0].name}.png") as mask:
         assert (np.asarray(mask) == label_map(scores, classes, 0.4)).all()
     assert (tmp_path / "sheet.jpg").exists()

@@ -6,10 +6,10 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "weaktr_core"
 LAYERS = [
     {"config", "grid", "runtime", "data.sample", "metrics"},
-    {"attention", "losses", "cams", "fusion", "data"},
-    {"backbone", "model", "pretrained", "checkpoints"},
-    {"inference", "evaluation", "pseudo_labels", "runs"},
-    {"training", "figures"},
+    {"attention", "losses", "cams", "fusion", "decoder", "crf", "data"},
+    {"backbone", "model", "segmenter", "pretrained", "checkpoints", "official"},
+    {"inference", "windows", "evaluation", "evaluation_seg", "pseudo_labels", "runs"},
+    {"training", "training_cam", "training_seg", "figures"},
     {"__main__"},
 ]
 

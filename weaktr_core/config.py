@@ -3,11 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypeVar
+
+_C = TypeVar("_C", bound="_Config")
+
+
+class _Config:
+    """What settings of either step can do."""
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """All settings."""
+        return [f.name for f in fields(cls)]  # type: ignore[arg-type]
+
+    def changed(self: _C, **changes: Any) -> _C:
+        """A copy with some settings changed.
+
+        Raises:
+            ValueError: for a setting that does not exist.
+        """
+        if unknown := sorted(set(changes) - set(self.names())):
+            raise ValueError(
+                f"no setting named {', '.join(unknown)}; there are: "
+                + ", ".join(sorted(self.names()))
+            )
+        return replace(self, **changes)  # type: ignore[type-var]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_dict(cls: type[_C], values: dict[str, Any]) -> _C:
+        """Undo `as_dict`, from JSON too; what is no setting is left aside."""
+        known = {k: values[k] for k in cls.names() if k in values}
+        lists = {k: tuple(v) for k, v in known.items() if isinstance(v, list)}
+        return cls(**{**known, **lists})
 
 
 @dataclass(frozen=True)
-class CamConfig:
+class CamConfig(_Config):
     """Settings of step 1, training the CAM network on tags.
 
     Attributes:
@@ -67,28 +102,66 @@ class CamConfig:
     probe: int = 32
     seed: int = 0
 
-    def changed(self, **changes: Any) -> CamConfig:
-        """A copy with some settings changed.
 
-        Raises:
-            ValueError: for a setting that does not exist.
-        """
-        known = {f.name for f in fields(self)}
-        if unknown := sorted(set(changes) - known):
-            raise ValueError(
-                f"no setting named {', '.join(unknown)}; there are: "
-                + ", ".join(sorted(known))
-            )
-        return replace(self, **changes)
+@dataclass(frozen=True)
+class SegConfig(_Config):
+    """Settings of step 2, retraining a segmentation network on pseudo-masks.
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
+    Attributes:
+        backbone, pretrained, vit_options, frozen_layers: as in `CamConfig`.
+        decoder: options of `weaktr_core.decoder.MaskTransformer`.
+        img_size: side of the square crops, pixels.
+        short_side: of an image at ratio 1, in training and evaluation; None keeps it.
+        train_ratios: smallest and largest random resize.
+        class_cap: crops of which one label fills more are drawn again.
+        photometric: random colours.
+        epochs, batch_size: as they say; the batch is per device.
+        optimizer: "sgd" (Nesterov 0.9) or "adamw".
+        lr, min_lr: of the decoder; it falls along a polynomial.
+        encoder_factor: of the encoder's learning rate.
+        power: of the polynomial.
+        warmup_epochs: linear rise before it.
+        weight_decay: of the optimiser.
+        loss: "clipped" or "cross-entropy".
+        clip_start, clip_window: of `losses.gradient_clipping_loss`.
+        clip_per_image, clip_count_ignored: its options.
+        eval_every: epochs between validations; the last epoch always has one.
+        eval_ratios: of multi-scale evaluation, each also mirrored.
+        window, stride: of sliding windows, pixels.
+        precision, workers, seed: as in `CamConfig`.
+    """
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> CamConfig:
-        """Undo `as_dict`, from JSON too."""
-        return cls(**{**values, "scales": tuple(values["scales"])})
+    backbone: str = "dinov2-s"
+    pretrained: bool = True
+    vit_options: dict[str, Any] = field(default_factory=dict)
+    frozen_layers: int = 0
+    decoder: dict[str, Any] = field(default_factory=dict)
+    img_size: int = 168
+    short_side: int | None = 168
+    train_ratios: tuple[float, float] = (0.5, 2.0)
+    class_cap: float = 0.75
+    photometric: bool = True
+    epochs: int = 4
+    batch_size: int = 16
+    optimizer: str = "adamw"
+    lr: float = 1e-3
+    min_lr: float = 1e-5
+    encoder_factor: float = 0.1
+    power: float = 0.9
+    warmup_epochs: float = 0.0
+    weight_decay: float = 0.01
+    loss: str = "clipped"
+    clip_start: float = 1.2
+    clip_window: int = 120
+    clip_per_image: bool = False
+    clip_count_ignored: bool = True
+    eval_every: int = 1
+    eval_ratios: tuple[float, ...] = (1.0,)
+    window: int = 480
+    stride: int = 320
+    precision: str = "auto"
+    workers: int = 0
+    seed: int = 0
 
 
 PAPER = CamConfig(
@@ -165,8 +238,73 @@ PRESETS: dict[str, CamConfig] = {
 the same on a folder of photos. colab: one T4, VOC. voc12, coco14: the paper's schedules."""
 
 
+SEG_PAPER = SegConfig(
+    backbone="vit-s",
+    vit_options={"drop_path_rate": 0.1},
+    img_size=480,
+    short_side=520,
+    epochs=100,
+    batch_size=4,
+    optimizer="sgd",
+    lr=1e-4,
+    weight_decay=0.0,
+    eval_every=5,
+    eval_ratios=(0.5, 0.75, 1.0, 1.25, 1.5, 1.75),
+    workers=8,
+)
+"""The published schedule of step 2; for DINOv2 add vit_options patch_size=16."""
+
+SEG_PRESETS: dict[str, SegConfig] = {
+    "smoke": SegConfig(
+        backbone="vit_tiny_patch16_224",
+        pretrained=False,
+        vit_options={"embed_dim": 48, "depth": 3, "num_heads": 3},
+        decoder={"num_heads": 3},
+        img_size=64,
+        short_side=64,
+        epochs=2,
+        batch_size=8,
+        clip_window=16,
+        window=64,
+        stride=48,
+    ),
+    "laptop": SegConfig(
+        frozen_layers=6,
+        train_ratios=(0.8, 1.25),
+        clip_window=42,
+        warmup_epochs=0.3,
+        eval_every=10,
+    ),
+    "photos": SegConfig(
+        frozen_layers=6,
+        img_size=224,
+        short_side=224,
+        train_ratios=(0.75, 1.5),
+        clip_window=56,
+        epochs=40,
+        warmup_epochs=3,
+        eval_every=20,
+        window=224,
+        stride=160,
+    ),
+    "colab": replace(SEG_PAPER, epochs=15, batch_size=8, workers=2),
+    "voc12": SEG_PAPER,
+    "coco14": SEG_PAPER,
+}
+"""As `PRESETS`, for step 2."""
+
+
 def preset(name: str, **changes: Any) -> CamConfig:
-    """A preset by name, with changes."""
-    if name not in PRESETS:
-        raise ValueError(f"no preset named {name!r}; there are: {', '.join(PRESETS)}")
-    return PRESETS[name].changed(**changes)
+    """A preset of step 1 by name, with changes."""
+    return _named(PRESETS, name).changed(**changes)
+
+
+def seg_preset(name: str, **changes: Any) -> SegConfig:
+    """A preset of step 2 by name, with changes."""
+    return _named(SEG_PRESETS, name).changed(**changes)
+
+
+def _named(presets: dict[str, Any], name: str) -> Any:
+    if name not in presets:
+        raise ValueError(f"no preset named {name!r}; there are: {', '.join(presets)}")
+    return presets[name]

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from weaktr_core.checkpoints import save_checkpoint
-from weaktr_core.model import WeakTr
+from weaktr_core.checkpoints import Network, save_checkpoint
 from weaktr_core.runtime import write_json
 
 
@@ -116,7 +115,7 @@ class Run:
         kept = [old for old in self.history if old["epoch"] < line["epoch"]]
         self._write_history([*kept, line])
 
-    def save(self, model: WeakTr, state: dict[str, Any], *, best: bool) -> None:
+    def save(self, model: Network, state: dict[str, Any], *, best: bool) -> None:
         """Keep an epoch: all that resuming needs, and the model if it is the best."""
         part, last, old = (self.folder / n for n in ("last.part", "last", "last.old"))
         shutil.rmtree(part, ignore_errors=True)
