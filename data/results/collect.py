@@ -1,7 +1,8 @@
 """Store what a few runs reached: ``python data/results/collect.py NAME RUN [RUN …]``.
 
 Writes NAME.json beside this file and prints a table for README.md. Each RUN is a folder
-of ``train-cam`` with, where it was run, what ``evaluate RUN --json RUN/scores.json`` wrote.
+of ``train-cam`` or ``train-seg`` in which ``evaluate RUN --split test --json
+RUN/test.json`` has written its scores.
 """
 
 from __future__ import annotations
@@ -34,54 +35,52 @@ def main(name: str, folders: list[str]) -> None:
 
 
 def read(folder: Path) -> dict:
-    """Settings, last epoch and scores of one run."""
+    """Settings, losses and scores of one run."""
     config = json.loads((folder / "config.json").read_text("utf8"))
     lines = (folder / "history.jsonl").read_text("utf8").splitlines()
     history = [json.loads(line) for line in lines]
-    stored = folder / "scores.json"
-    scores = json.loads(stored.read_text("utf8")) if stored.exists() else None
     return {
         "config": config,
         "training_seconds": round(sum(line["seconds"] for line in history), 1),
         "losses": history[-1]["losses"],
-        "single_scale": {"mean_ap": history[-1]["mean_ap"], "miou": history[-1]["miou"]},
-        "multi_scale": scores,
+        "val_one_view": {key: history[-1].get(key) for key in ("mean_ap", "miou")},
+        "test": json.loads((folder / "test.json").read_text("utf8")),
     }
 
 
 def table(runs: list[dict]) -> str:
     """One row per run, and the mean with its spread."""
-    rows = []
-    for run in runs:
-        ap, miou = (run["single_scale"][key] for key in ("mean_ap", "miou"))
-        row = [ap["class_logits"], ap["coarse_logits"], *(miou[s] for s in STAGES)]
-        many = [math.nan] * len(STAGES)
-        if run["multi_scale"]:
-            stages = run["multi_scale"]["stages"]
-            many = [stages[s]["best_miou"] for s in STAGES]
-        rows.append([100 * v for v in [*row, *many]])
-    text = "| seed | seconds | AP tokens | AP patches | coarse | cross-weighted | fine "
-    text += (
-        "| coarse, scales | cross-weighted, scales | fine, scales |\n|" + "---|" * 10 + "\n"
-    )
+    rows = [columns(run) for run in runs]
+    head = ["seed", "seconds", *rows[0]]
+    lines = [head, ["---"] * len(head)]
     for run, row in zip(runs, rows, strict=True):
-        cells = [str(run["config"]["seed"]), f"{run['training_seconds']:.0f}"]
-        text += (
-            "| "
-            + " | ".join(cells + ["–" if math.isnan(v) else f"{v:.1f}" for v in row])
-            + " |\n"
-        )
+        about = [str(run["config"]["seed"]), f"{run['training_seconds']:.0f}"]
+        lines.append([*about, *(f"{v:.1f}" for v in row.values())])
     if len(rows) > 1:
-        columns = list(zip(*rows, strict=True))
-        cells = [spread(c) for c in columns]
-        text += "| mean ± sd | | " + " | ".join(cells) + " |\n"
-    return text
+        spreads = [spread([row[key] for row in rows]) for key in rows[0]]
+        lines.append(["mean ± sd", "", *spreads])
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def spread(values: tuple[float, ...]) -> str:
-    """Mean and standard deviation; a dash where a run is missing."""
-    if any(math.isnan(v) for v in values):
-        return "–"
+def columns(run: dict) -> dict[str, float]:
+    """The scores to show, in %: of step 1 each stage, of step 2 the network."""
+    test = run["test"]
+    if "stages" not in test:
+        return {"mIoU": 100 * test["miou"], "pixel accuracy": 100 * test["pixel_accuracy"]}
+    one_view = (run["val_one_view"]["miou"] or {}).get("fine_cam", math.nan)
+    shown = {
+        "AP tokens": test["mean_ap"]["class_logits"],
+        "AP patches": test["mean_ap"]["coarse_logits"],
+        "coarse": test["stages"]["coarse_cam"]["best_miou"],
+        "cross-weighted": test["stages"]["cam"]["best_miou"],
+        "fine": test["stages"]["fine_cam"]["best_miou"],
+        "fine, one view of val": one_view,
+    }
+    return {name: 100 * value for name, value in shown.items()}
+
+
+def spread(values: list[float]) -> str:
+    """Mean and standard deviation."""
     return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
 
 
