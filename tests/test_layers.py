@@ -10,6 +10,7 @@ LAYERS = [
     {"backbone", "model", "segmenter", "pretrained", "checkpoints", "official"},
     {"inference", "windows", "evaluation", "evaluation_seg", "pseudo_labels", "runs"},
     {"training", "training_cam", "training_seg", "figures"},
+    {"widgets"},
     {"__main__"},
 ]
 

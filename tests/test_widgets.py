@@ -1,0 +1,258 @@
+"""Explorers: what Python packs, what the page shows, on desktop, phone and in a sandbox."""
+
+import json
+import os
+import shutil
+import zlib
+
+import numpy as np
+import pytest
+
+from weaktr_core.widgets import explore_heads, explore_patches
+from weaktr_core.widgets.host import Page, choose_host, heat_colours
+from weaktr_core.widgets.pack import pack, quantise, unpack
+
+CHROMIUM = shutil.which("chromium")
+browser_only = pytest.mark.skipif(
+    not CHROMIUM and not os.environ.get("WEAKTR_REQUIRE_BROWSER"),
+    reason="no chromium on this machine",
+)
+GRID, LAYERS, HEADS = (6, 8), 3, 2
+RANDOM = np.random.default_rng(0)
+PHOTO = RANDOM.integers(0, 255, (60, 80, 3), dtype=np.uint8)
+
+
+def random_attention(tokens=1 + 48):
+    scores = RANDOM.gamma(0.4, size=(LAYERS, HEADS, tokens, tokens)).astype(np.float32)
+    return scores / scores.sum(axis=-1, keepdims=True)
+
+
+ATTENTION = [random_attention(), random_attention()]
+
+
+def heads_page(names=("one", "two")):
+    return explore_heads([PHOTO, PHOTO], ATTENTION, names=names, grid=GRID, host="html")
+
+
+def patches_page():
+    return explore_patches(PHOTO, ATTENTION[0], grid=GRID, heads=(1,), host="html")
+
+
+def test_packing_is_undone_and_quantising_is_close():
+    values = RANDOM.integers(0, 255, (3, 4, 5), dtype=np.uint8)
+    assert np.array_equal(unpack(pack(values)), values)
+    rows = RANDOM.random((7, 20))
+    steps = quantise(rows)
+    assert len(np.unique(steps)) <= 32 and (steps.max(axis=1) == 255).all()
+    assert (
+        np.abs(steps / 255 - rows / rows.max(axis=1, keepdims=True)).max()
+        <= 0.5 / 31 + 0.5 / 255
+    )
+
+
+def test_page_size(capsys):
+    """12 x 6 heads, two photos of 12 x 12 patches: the case of chapter 3."""
+    scores = RANDOM.gamma(0.4, size=(12, 6, 145, 145)).astype(np.float32)
+    page = explore_heads([PHOTO, PHOTO], [scores, scores[::-1]], host="html")
+    sizes = {"heads": len(page._repr_html_()), "patches": len(patches_page()._repr_html_())}
+    with capsys.disabled():
+        print("\n" + "\n".join(f"  {k:8} {v / 1e6:5.2f} MB" for k, v in sizes.items()))
+    assert max(sizes.values()) < 2e6
+
+
+def test_host_is_argument_then_environment_then_what_is_there(monkeypatch):
+    monkeypatch.setenv("WEAKTR_WIDGETS", "html")
+    assert choose_host() == "html" and choose_host("live") == "live"
+    monkeypatch.delenv("WEAKTR_WIDGETS")
+    assert choose_host() == "live"
+    monkeypatch.setitem(__import__("sys").modules, "google.colab", object())
+    assert choose_host() == "html"
+    with pytest.raises(ValueError, match="live or html, got 'web'"):
+        choose_host("web")
+
+
+def test_wrong_shapes_are_explained():
+    with pytest.raises(ValueError, match=r"photo is \(height, width, 3\) uint8"):
+        explore_heads(PHOTO.astype(float), ATTENTION[0], grid=GRID)
+    with pytest.raises(ValueError, match=r"attention is \(L, H, T, T\)"):
+        explore_heads(PHOTO, ATTENTION[0][:, :, :5], grid=GRID)
+    with pytest.raises(ValueError, match="48 patches, but that is no square"):
+        explore_heads(PHOTO, ATTENTION[0])
+    with pytest.raises(ValueError, match="1 photos, 2 attention"):
+        explore_heads([PHOTO], ATTENTION, grid=GRID)
+
+
+def test_labels_cannot_end_the_script():
+    html = heads_page(("</script><b>", "two"))._repr_html_()
+    assert "</script><b>" not in html.replace("&lt;/script&gt;", "")
+
+
+def test_live_traits_reach_python():
+    widget = explore_heads(PHOTO, ATTENTION[0], grid=GRID, host="live")
+    seen = []
+    widget.observe(lambda change: seen.append(change["new"]), "query")
+    widget.set_state({"query": 4, "layer": 1})  # what the browser sends
+    assert seen == [4] and widget.layer == 1
+    packed = widget.data["photos"][0]["attention"]
+    assert packed["shape"] == [LAYERS, HEADS, 1 + 12, 48]
+    assert zlib.decompress(__import__("base64").b64decode(packed["data"][5:]))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Open HTML from a file; fails on console errors and requests that leave."""
+    troubles = []
+
+    def watch(request):
+        if request.url.startswith(("http:", "https:")):
+            troubles.append(request.url)
+
+    def show(html, width=1000):
+        path = tmp_path / "page.html"
+        head = '<!doctype html><meta charset="utf-8"><meta name="viewport" '
+        head += 'content="width=device-width, initial-scale=1">'
+        path.write_text(head + html, "utf8")
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.on("console", lambda m: m.type == "error" and troubles.append(m.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", watch)
+        page.goto(path.as_uri())
+        page.wait_for_selector(".wt canvas", timeout=30_000)
+        page.wait_for_timeout(200)
+        return page
+
+    yield show
+    assert troubles == []
+
+
+PIXELS = """canvas => Array.from(canvas.getContext("2d")
+    .getImageData(0, 0, canvas.width, canvas.height).data)"""
+
+
+def pixels(locator):
+    """(h, w, 3) colours of a canvas."""
+    size = locator.evaluate("c => [c.height, c.width]")
+    return np.array(locator.evaluate(PIXELS), dtype=np.uint8).reshape(*size, 4)[..., :3]
+
+
+def expected_map(row):
+    return heat_colours()[quantise(row)].reshape(*GRID, 3)
+
+
+@browser_only
+@pytest.mark.parametrize("width", [1000, 390])
+def test_head_explorer_shows_what_python_computes(opened, width):
+    page = opened(heads_page()._repr_html_(), width)
+    thumbs = page.locator(".wt-grid canvas")
+    assert thumbs.count() == LAYERS * HEADS
+    for index in range(LAYERS * HEADS):
+        row = ATTENTION[0][index // HEADS, index % HEADS, 0, 1:]
+        assert np.array_equal(pixels(thumbs.nth(index)), expected_map(row))
+    box = page.locator(".wt-big canvas").bounding_box()
+    x, y = box["width"] * 4.5 / GRID[1], box["height"] * 2.5 / GRID[0]
+    page.locator(".wt-big canvas").click(position={"x": x, "y": y})
+    said = page.locator(".wt-say").inner_text()
+    assert "patch row 3, column 5" in said
+    row = ATTENTION[0][2, 1, 1 + 2 * GRID[1] + 4, 1:]
+    assert np.array_equal(pixels(thumbs.nth(5)), expected_map(row))
+    page.get_by_role("combobox", name="Photo").select_option(label="two")
+    row = ATTENTION[1][0, 1, 0, 1:]
+    assert np.array_equal(pixels(thumbs.nth(1)), expected_map(row))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@browser_only
+def test_head_explorer_by_keyboard_and_sorting(opened):
+    page = opened(heads_page()._repr_html_())
+    chosen = page.locator('.wt-grid button[aria-pressed="true"]')
+    chosen.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    assert "layer 2, head 1" in page.locator(".wt-say").inner_text()
+    page.locator(".wt-big canvas").focus()
+    page.keyboard.press("ArrowRight")
+    assert "patch row" in page.locator(".wt-say").inner_text()
+    page.get_by_role("combobox", name="Seen from").select_option(label="class token")
+    page.get_by_role("combobox", name="Sort heads by").select_option("entropy")
+    rows = quantise(ATTENTION[0][:, :, 0, 1:]).reshape(-1, 48).astype(float)
+    share = rows / rows.sum(axis=1, keepdims=True)
+    entropy = -np.sum(np.where(share > 0, share * np.log(share + 1e-30), 0), axis=1)
+    shown = page.locator(".wt-grid button").evaluate_all("b => b.map(x => x.title)")
+    order = np.argsort(-entropy)
+    assert shown == [f"layer {i // HEADS + 1}, head {i % HEADS + 1}" for i in order]
+
+
+@browser_only
+@pytest.mark.parametrize("width", [1000, 390])
+def test_patch_explorer_shows_what_python_computes(opened, width):
+    page = opened(patches_page()._repr_html_(), width)
+    small = page.locator(".wt-map")
+    box = page.locator(".wt-big canvas").bounding_box()
+    x, y = box["width"] * 6.5 / GRID[1], box["height"] * 4.5 / GRID[0]
+    page.locator(".wt-big canvas").click(position={"x": x, "y": y})
+    query = 1 + 4 * GRID[1] + 6
+    mean = ATTENTION[0][2, :, query, 1:].mean(axis=0)
+    assert np.array_equal(pixels(small), expected_map(mean))
+    page.get_by_role("slider", name="Layer").fill("1")
+    page.get_by_role("combobox", name="Head").select_option(label="head 2")
+    assert np.array_equal(pixels(small), expected_map(ATTENTION[0][0, 1, query, 1:]))
+    page.locator(".wt-big canvas").focus()
+    page.keyboard.press("ArrowLeft")
+    assert np.array_equal(pixels(small), expected_map(ATTENTION[0][0, 1, query - 1, 1:]))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@browser_only
+def test_several_on_a_page_do_not_clash(opened):
+    html = "".join(p._repr_html_() for p in (heads_page(), heads_page(), patches_page()))
+    page = opened(html)
+    page.wait_for_selector(".wt-patches canvas")
+    roots = page.locator(".wt-heads")
+    assert roots.count() == 2
+    before = roots.nth(1).locator(".wt-say").inner_text()
+    roots.nth(0).locator(".wt-grid button").first.click()
+    assert roots.nth(1).locator(".wt-say").inner_text() == before
+
+
+@browser_only
+def test_sandboxed_frame_as_on_colab(opened, tmp_path):
+    inner = patches_page()._repr_html_().replace("&", "&amp;").replace('"', "&quot;")
+    page = opened(
+        '<div class="wt"><canvas></canvas></div>'
+        f'<iframe sandbox="allow-scripts" srcdoc="{inner}" width=900 height=700></iframe>'
+    )
+    frame = page.frame_locator("iframe")
+    frame.locator(".wt-map").wait_for(timeout=30_000)
+    assert "layer 3" in frame.locator(".wt-say").inner_text()
+
+
+@browser_only
+def test_without_scripts_a_picture_and_a_sentence_remain(browser, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(heads_page()._repr_html_(), "utf8")
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    assert page.locator("img").is_visible()
+    assert "3 x 2 attention heads" in page.locator("p").inner_text()
+    context.close()
+
+
+def test_a_page_is_a_whole_document_and_its_data_are_json():
+    page = heads_page()
+    assert isinstance(page, Page)
+    text = page.document("Heads <of> a cat")
+    assert text.startswith("<!doctype html>") and "Heads &lt;of&gt; a cat" in text
+    data = text.split('type="application/json"')[1].split(">", 1)[1].split("</script")[0]
+    assert json.loads(data)["data"]["shape"] == [LAYERS, HEADS]

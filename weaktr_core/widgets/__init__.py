@@ -1,0 +1,6 @@
+"""Explorers: one call with plain arrays, live in Jupyter and on the printed page."""
+
+from weaktr_core.widgets.heads import explore_heads
+from weaktr_core.widgets.patches import explore_patches
+
+__all__ = ["explore_heads", "explore_patches"]

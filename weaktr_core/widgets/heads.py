@@ -1,0 +1,102 @@
+"""The head explorer: every head of a transformer, from any patch or class token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from weaktr_core.widgets.host import explorer
+from weaktr_core.widgets.pack import check_photo, find_grid, jpeg, pack, quantise
+
+
+def explore_heads(
+    photos: np.ndarray | Sequence[np.ndarray],
+    attention: np.ndarray | Sequence[np.ndarray],
+    *,
+    names: Sequence[str] | None = None,
+    tokens: Sequence[str] = ("class token",),
+    grid: tuple[int, int] | None = None,
+    every: int = 2,
+    host: str | None = None,
+) -> Any:
+    """Look through all heads: a small map each, one of them large on the photo.
+
+    Args:
+        photos: one photo (height, width, 3) uint8, or several.
+        attention: (L, H, T, T) of each photo, rows after the softmax. The last h·w of
+            the T tokens are patches, row by row; those before are ``tokens``.
+        names: what the photos show; default "photo 1", …
+        tokens: names of the tokens before the patches; T - h·w of them.
+        grid: (h, w); default: square.
+        every: keep every n-th patch as a query, down and across. The size of a page
+            falls with its square.
+        host: "live", "html", or None to find out, see `host.choose_host`.
+
+    Returns:
+        A live widget with the integer traits ``photo``, ``layer``, ``head`` and
+        ``query`` (index into the kept queries: first the tokens, then the patches), or
+        a `host.Page` that shows itself without a kernel.
+
+    Raises:
+        ValueError: where shapes do not fit.
+    """
+    photos, attention = as_list(photos, 3), as_list(attention, 4)
+    if len(photos) != len(attention):
+        raise ValueError(f"{len(photos)} photos, {len(attention)} attention arrays")
+    names = names or [f"photo {n + 1}" for n in range(len(photos))]
+    shown = [
+        describe(*one, tokens=tokens, grid=grid, every=every)
+        for one in zip(photos, attention, names, strict=True)
+    ]
+    layers, heads = attention[0].shape[:2]
+    sentence = f"{names[0]}: what each of {layers} x {heads} attention heads looks at."
+    state = dict(photo=0, layer=layers - 1, head=0, query=0)
+    data = {"shape": [layers, heads], "photos": shown}
+    return explorer(
+        "heads", data, state, sentence=sentence, poster=shown[0]["jpeg"], host=host
+    )
+
+
+def describe(
+    photo: np.ndarray,
+    attention: np.ndarray,
+    name: str,
+    *,
+    tokens: Sequence[str],
+    grid: tuple[int, int] | None,
+    every: int,
+) -> dict[str, Any]:
+    """A photo and the attention rows that the page keeps of it."""
+    check_photo(photo)
+    count, (h, w) = len(tokens), check_attention(attention, len(tokens), grid)
+    rows, columns = (np.arange((n - 1) % every // 2, n, every) for n in (h, w))
+    patches = (rows[:, None] * w + columns).ravel()
+    kept = np.concatenate([np.arange(count), count + patches])
+    maps = quantise(attention[:, :, kept][..., count:].astype(np.float32))
+    queries = [*(-1 - n for n in range(count)), *patches.tolist()]
+    return dict(
+        name=str(name),
+        jpeg=jpeg(photo),
+        grid=[h, w],
+        queries=queries,
+        prefix=[str(t) for t in tokens],
+        attention=pack(maps),
+    )
+
+
+def check_attention(
+    attention: np.ndarray, prefix: int, grid: tuple[int, int] | None
+) -> tuple[int, int]:
+    """The patch grid of an attention array, or a ValueError that says what is wrong."""
+    if attention.ndim != 4 or attention.shape[2] != attention.shape[3]:
+        raise ValueError(f"attention is (L, H, T, T), came {attention.shape}")
+    return find_grid(attention.shape[-1] - prefix, grid)
+
+
+def as_list(values: Any, ndim: int) -> list[np.ndarray]:
+    """One array or several → a list of arrays."""
+    if isinstance(values, np.ndarray) and values.ndim == ndim:
+        return [values]
+    return [np.asarray(value) for value in values]

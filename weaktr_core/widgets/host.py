@@ -1,0 +1,139 @@
+"""One ES module, two hosts: a live widget in Jupyter, a self-contained page elsewhere.
+
+A rendered page has no kernel, so all interaction lives in the module, and Python only
+chooses who runs it. Data are JSON; nothing is loaded from anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import importlib.util
+import itertools
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+from weaktr_core.figures.style import HEAT
+
+FOLDER = Path(__file__).parent
+HOSTS = ("live", "html")
+_serial = itertools.count(1)
+
+
+def choose_host(wanted: str | None = None) -> str:
+    """Who runs an explorer: "live" (anywidget) or "html".
+
+    In this order: the argument, the environment variable ``WEAKTR_WIDGETS``, html on
+    Colab or without anywidget, live.
+    """
+    host = wanted or os.environ.get("WEAKTR_WIDGETS") or None
+    if host is not None and host not in HOSTS:
+        raise ValueError(f"host is {' or '.join(HOSTS)}, got {host!r}")
+    if host is not None:
+        return host
+    missing = importlib.util.find_spec("anywidget") is None
+    return "html" if missing or "google.colab" in sys.modules else "live"
+
+
+def heat_colours() -> np.ndarray:
+    """(256, 3) uint8, the book's heat colormap."""
+    colours = matplotlib.colormaps[HEAT](np.arange(256))[:, :3]
+    return np.round(255 * colours).astype(np.uint8)
+
+
+def module_source(name: str) -> str:
+    """The ES module of an explorer, its helpers and colours put in front."""
+    colours = f"const HEAT = {json.dumps(heat_colours().tolist())};\n"
+    parts = [(FOLDER / f"{part}.js").read_text("utf8") for part in ("shared", name)]
+    return colours + "\n".join(parts)
+
+
+def explorer(
+    name: str,
+    data: dict[str, Any],
+    state: dict[str, int],
+    *,
+    sentence: str,
+    poster: str,
+    host: str | None = None,
+) -> Any:
+    """Show an explorer: an AnyWidget when live, else a `Page`.
+
+    Args:
+        name: of the ES module beside this file.
+        data: JSON values that do not change.
+        state: what the reader changes; live, Python sees and sets it as traits.
+        sentence: what the picture shows, for readers without scripts.
+        poster: data URI of a picture, for the same.
+        host: see `choose_host`.
+    """
+    if choose_host(host) == "live":
+        return live_class(name, tuple(state))(data=data, **state)
+    return Page(name, {"data": data, **state}, sentence, poster)
+
+
+def live_class(name: str, traits: tuple[str, ...]) -> Callable[..., Any]:
+    """An AnyWidget class with ``data`` and one integer trait per name."""
+    import anywidget
+    import traitlets
+
+    members: dict[str, Any] = {n: traitlets.Int(0).tag(sync=True) for n in traits}
+    members["data"] = traitlets.Dict().tag(sync=True)
+    members["_esm"] = module_source(name)
+    return type(name.title() + "Explorer", (anywidget.AnyWidget,), members)
+
+
+class Page:
+    """An explorer as HTML that needs no kernel, no server and no network."""
+
+    def __init__(self, name: str, state: dict[str, Any], sentence: str, poster: str):
+        self.name, self.state = name, state
+        self.sentence, self.poster = sentence, poster
+        digest = hashlib.sha256(json.dumps(state).encode()).hexdigest()[:8]
+        self.id = f"wt-{name}-{digest}-{next(_serial)}"
+
+    def observe(self, *_args: Any, **_kwargs: Any) -> None:
+        """Nothing: without a kernel nobody would hear of a change."""
+
+    def _repr_html_(self) -> str:
+        # inside a script element only "<" could end it early
+        state = json.dumps(self.state).replace("<", "\\u003c")
+        sentence = html.escape(self.sentence)
+        return (
+            f'<div id="{self.id}" class="wt-root">'
+            f'<img src="{self.poster}" alt="{sentence}" style="max-width:100%">'
+            f"<p>{sentence} With scripts on, this picture can be explored.</p></div>"
+            f'<script type="application/json" id="{self.id}-data">{state}</script>'
+            f'<script type="module">{self.script()}</script>'
+        )
+
+    def script(self) -> str:
+        """The module with a model that keeps its state in the page."""
+        source = module_source(self.name).replace("export default", "const explorer =")
+        # a block of its own: several explorers on a page must not share names
+        return (
+            "{\n" + source + f'\nconst root = document.getElementById("{self.id}");\n'
+            f'const text = document.getElementById("{self.id}-data").textContent;\n'
+            "const state = JSON.parse(text);\n"
+            "const model = { get: (n) => state[n], set: (n, v) => { state[n] = v; },\n"
+            "  on() {}, off() {}, save_changes() {} };\n"
+            "explorer.render({ model, el: root });\n}"
+        )
+
+    def document(self, title: str) -> str:
+        """A whole HTML file."""
+        return (
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>{html.escape(title)}</title></head>"
+            '<body style="margin:16px; background:#fff"><main>'
+            f"<h1 style='font:600 20px system-ui,sans-serif'>{html.escape(title)}</h1>"
+            f"{self._repr_html_()}</main></body></html>\n"
+        )

@@ -1,0 +1,65 @@
+"""Arrays and photos as JSON values that a page can hold."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zlib
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+
+def pack(values: UInt8[np.ndarray, ...]) -> dict[str, Any]:
+    """Bytes, row-major, as ``{"data": "zlib:<base64>", "shape": [...]}``."""
+    packed = zlib.compress(np.ascontiguousarray(values).tobytes(), 9)
+    text = "zlib:" + base64.b64encode(packed).decode()
+    return {"data": text, "shape": list(values.shape)}
+
+
+def unpack(packed: dict[str, Any]) -> UInt8[np.ndarray, ...]:
+    """Undo `pack`."""
+    raw = zlib.decompress(base64.b64decode(packed["data"].removeprefix("zlib:")))
+    return np.frombuffer(raw, dtype=np.uint8).reshape(packed["shape"])
+
+
+def quantise(
+    rows: Float[np.ndarray, "... N"], levels: int = 32
+) -> UInt8[np.ndarray, "... N"]:
+    """Each row in steps of its largest value: 0 to 255, with ``levels`` values used.
+
+    Fewer levels compress better; 32 are as many as an eye tells apart in a heat map.
+    """
+    largest = np.maximum(rows.max(axis=-1, keepdims=True), 1e-12)
+    steps = np.round(np.clip(rows / largest, 0, 1) * (levels - 1))
+    return np.round(steps * (255 / (levels - 1))).astype(np.uint8)
+
+
+def jpeg(photo: UInt8[np.ndarray, "height width 3"], longest: int = 420) -> str:
+    """A photo as a data URI, made no larger than ``longest`` pixels a side."""
+    picture = Image.fromarray(photo)
+    picture.thumbnail((longest, longest))
+    buffer = io.BytesIO()
+    picture.save(buffer, format="JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def check_photo(photo: np.ndarray) -> None:
+    """Raise ValueError unless ``photo`` is (height, width, 3) uint8."""
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
+        came = f"{photo.shape} {photo.dtype}"
+        raise ValueError(f"a photo is (height, width, 3) uint8, came {came}")
+
+
+def find_grid(patches: int, grid: tuple[int, int] | None) -> tuple[int, int]:
+    """(h, w) of the patches: as given, else square."""
+    side = round(patches**0.5)
+    h, w = grid or (side, side)
+    if h * w != patches:
+        asked = (
+            f"grid={grid} has {h * w}" if grid else "that is no square; give grid=(h, w)"
+        )
+        raise ValueError(f"{patches} patches, but {asked}")
+    return h, w
