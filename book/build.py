@@ -93,9 +93,9 @@ def run_chapter(path: Path, fresh: bool) -> bool:
     start = time.perf_counter()
     part = target.with_suffix(".part.ipynb")
     environment = dict(os.environ)
-    os.environ.setdefault(
-        "TQDM_DISABLE", "1"
-    )  # a bar leaves hundreds of lines on a page
+    # a bar leaves hundreds of lines on a page; a page has no kernel for live widgets
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("WEAKTR_WIDGETS", "html")
     try:
         papermill.execute_notebook(
             str(path),
@@ -140,7 +140,7 @@ def clean(path: Path) -> None:
 def chapter_hash(path: Path) -> str:
     """Hash of a chapter and of everything that could change what it shows."""
     digest = hashlib.sha256()
-    package = sorted((ROOT / "weaktr_core").rglob("*.py"))
+    package = sorted((ROOT / "weaktr_core").rglob("*.[pj][ys]"))
     for file in [path, Path(__file__), *package]:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

@@ -7,7 +7,7 @@ from PIL import Image
 
 from weaktr_core.__main__ import build_parser, main
 
-COMMANDS = ["train-cam", "make-labels", "evaluate", "doctor"]
+COMMANDS = ["train-cam", "make-labels", "train-seg", "evaluate", "explore", "doctor"]
 SMOKE = ["--preset", "smoke", "--set", "epochs=1", "precision=no", "img_size=48"]
 
 
@@ -102,3 +102,50 @@ def test_doctor_passes_scenes(capsys):
 def test_classes_must_fit_the_run(run, shared, capsys):
     line = fails(capsys, "evaluate", run, "--data", shared / "voc-mini")
     assert "trained on 10 classes" in line and "20" in line
+
+
+def test_from_labels_to_a_segmentation_network(run, tmp_path, capsys):
+    options = ["--data", "scenes:6", "--scales", "1", "--crf", "none"]
+    labels = tmp_path / "labels"
+    arguments = [str(run), *options, "--out", str(labels)]
+    assert main(["make-labels", *arguments]) == 0
+    assert "(otsu), no CRF, mIoU" in capsys.readouterr().out
+    assert main(["make-labels", *arguments, "--threshold", "peek"]) == 0
+    stored = json.loads((labels / "labels.json").read_text())
+    assert stored["chosen"] == "peek" and 0 < stored["miou"] < 1
+    assert "'otsu', 'peek' or a number" in fails(
+        capsys, "make-labels", *arguments, "--threshold", "best"
+    )
+    seg = str(tmp_path / "seg")
+    train = ["train-seg", "--data", "scenes:6", "--labels", str(labels / "masks")]
+    train += ["--run", seg, "--preset", "smoke", "--set", "epochs=1", "img_size=48"]
+    assert main([*train, "short_side=48"]) == 0
+    masks, scores = tmp_path / "masks", tmp_path / "scores.json"
+    options = ["--split", "test", "--masks", str(masks), "--json", str(scores)]
+    assert main(["evaluate", seg, *options, "--ensemble"]) == 0
+    assert "mIoU" in capsys.readouterr().out and len(list(masks.glob("*.png"))) == 6
+    assert json.loads(scores.read_text())["ensemble"] is True
+    assert (tmp_path / "seg" / "confusion-test.png").exists()
+    assert "segmentation network" in fails(capsys, "make-labels", seg)
+
+
+def test_segmentation_errors_are_one_line(run, tmp_path, capsys):
+    train = ["train-seg", "--run", tmp_path / "s", "--preset", "smoke"]
+    assert "masks NAME.png" in fails(capsys, *train, "--labels", tmp_path)
+    assert "no setting named epoch" in fails(
+        capsys, *train, "--labels", "true", "--set", "epoch=1"
+    )
+    assert "no run here" in fails(capsys, "evaluate", tmp_path / "s")
+
+
+def test_explore_writes_one_page(run, tmp_path, capsys):
+    photo, out = tmp_path / "my photo.png", tmp_path / "out.html"
+    Image.new("RGB", (90, 64)).save(photo)
+    arguments = ["explore", str(photo), "--run", str(run), "--size", "64"]
+    assert main([*arguments, "-o", str(out)]) == 0
+    text = out.read_text("utf8")
+    assert "Attention heads on my photo" in text and "token of" in text
+    assert "no such file" in fails(capsys, "explore", tmp_path / "none.jpg")
+    photo.write_bytes(photo.read_bytes()[:60])
+    assert "my photo.png" in fails(capsys, *arguments)
+    assert "no run here" in fails(capsys, "explore", photo, "--run", tmp_path)

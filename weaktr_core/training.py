@@ -189,7 +189,7 @@ def freeze_layers(vit: TimmViT, layers: int) -> None:
 def source_hash() -> str:
     """Hash of the modules that training depends on."""
     package = Path(__file__).parent
-    drawn_only = {"__main__.py", "figures", "widgets"}
+    drawn_only = {"__main__.py", "commands", "figures", "widgets"}
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         if not drawn_only & set(path.relative_to(package).parts):

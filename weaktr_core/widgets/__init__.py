@@ -2,5 +2,6 @@
 
 from weaktr_core.widgets.heads import explore_heads
 from weaktr_core.widgets.patches import explore_patches
+from weaktr_core.widgets.photo import explore_photo, photo_attention
 
-__all__ = ["explore_heads", "explore_patches"]
+__all__ = ["explore_heads", "explore_patches", "explore_photo", "photo_attention"]

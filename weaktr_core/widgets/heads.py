@@ -17,7 +17,7 @@ def explore_heads(
     *,
     names: Sequence[str] | None = None,
     tokens: Sequence[str] = ("class token",),
-    grid: tuple[int, int] | None = None,
+    grid: tuple[int, int] | Sequence[tuple[int, int]] | None = None,
     every: int = 2,
     host: str | None = None,
 ) -> Any:
@@ -29,7 +29,7 @@ def explore_heads(
             the T tokens are patches, row by row; those before are ``tokens``.
         names: what the photos show; default "photo 1", …
         tokens: names of the tokens before the patches; T - h·w of them.
-        grid: (h, w); default: square.
+        grid: (h, w) of all photos, or one for each; default: square.
         every: keep every n-th patch as a query, down and across. The size of a page
             falls with its square.
         host: "live", "html", or None to find out, see `host.choose_host`.
@@ -46,9 +46,11 @@ def explore_heads(
     if len(photos) != len(attention):
         raise ValueError(f"{len(photos)} photos, {len(attention)} attention arrays")
     names = names or [f"photo {n + 1}" for n in range(len(photos))]
+    several = grid is not None and not isinstance(grid[0], int)
+    grids: Any = grid if several else [grid] * len(photos)
     shown = [
-        describe(*one, tokens=tokens, grid=grid, every=every)
-        for one in zip(photos, attention, names, strict=True)
+        describe(*one, tokens=tokens, every=every)
+        for one in zip(photos, attention, names, grids, strict=True)
     ]
     layers, heads = attention[0].shape[:2]
     sentence = f"{names[0]}: what each of {layers} x {heads} attention heads looks at."
@@ -63,9 +65,9 @@ def describe(
     photo: np.ndarray,
     attention: np.ndarray,
     name: str,
+    grid: tuple[int, int] | None,
     *,
     tokens: Sequence[str],
-    grid: tuple[int, int] | None,
     every: int,
 ) -> dict[str, Any]:
     """A photo and the attention rows that the page keeps of it."""

@@ -1,0 +1,1 @@
+"""The commands of ``python -m weaktr_core``, a file each."""

@@ -1,0 +1,108 @@
+"""What several commands share: opening data and runs, settings, words for the user."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import logging
+from typing import Any
+
+from weaktr_core.config import CamConfig, SegConfig
+
+
+class UsageError(Exception):
+    """A request that cannot be met: one line."""
+
+
+def add_command(commands, name: str, function, summary: str, details: str):
+    """A subcommand whose help shows its defaults."""
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary} {details}",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    command.set_defaults(run_command=function)
+    return command
+
+
+def open_data(where: str, split: str, scene_size: int):
+    """A dataset; built-in scenes at the size that the settings ask for."""
+    from weaktr_core.data import open_dataset
+
+    size = {"size": scene_size} if is_scenes(where) else {}
+    return open_dataset(where, split, **size)
+
+
+def is_scenes(where: str) -> bool:
+    """Whether the built-in scenes are meant."""
+    return where.partition(":")[0] == "scenes"
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """``name=value`` with Python literals; anything else is a string."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--set wants NAME=VALUE, got {text!r}")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
+    """Model, settings, dataset and input statistics of a run of either step."""
+    from weaktr_core.checkpoints import CheckpointError, load_checkpoint, load_segmenter
+    from weaktr_core.pretrained import normalisation
+    from weaktr_core.runs import Run
+    from weaktr_core.runtime import default_device
+
+    run = Run(arguments.run)
+    settings = run.config
+    is_seg = settings.get("step") == 2
+    config = (SegConfig if is_seg else CamConfig).from_dict(settings)
+    model: Any = (load_segmenter if is_seg else load_checkpoint)(run.best)
+    data = open_data(arguments.data or settings["data"], arguments.split, config.img_size)
+    if list(data.classes) != model.notes["classes"]:
+        raise CheckpointError(
+            f"{arguments.run}: trained on {len(model.notes['classes'])} classes "
+            f"({model.notes['classes'][0]}, …), the data has {len(data.classes)} "
+            f"({data.classes[0]}, …)"
+        )
+    return model.to(default_device()), config, data, normalisation(config.backbone)
+
+
+def views_of(arguments: argparse.Namespace, config: CamConfig | SegConfig):
+    """Scales asked for, or those of the run; each also mirrored."""
+    from weaktr_core.inference import make_views
+
+    scales = config.eval_ratios if isinstance(config, SegConfig) else config.scales
+    return make_views(arguments.scales or scales)
+
+
+CRF_NAMES = ("voc-cam", "coco-cam", "voc-seg", "coco-seg")  # of weaktr_core.crf
+
+
+def crf_settings(name: str):
+    """Published settings by name; complains at once where the library is missing."""
+    from weaktr_core.crf import CRF_PRESETS, require_crf
+
+    if name == "none":
+        return None
+    require_crf()
+    return CRF_PRESETS[name]
+
+
+def add_run_arguments(command, split: str) -> None:
+    """What every command that uses a trained run shares."""
+    command.add_argument("run", help="folder written by train-cam")
+    command.add_argument("--data", help="folder or 'scenes'; default: the run's own")
+    command.add_argument("--split", default=split, help="which images")
+    command.add_argument(
+        "--scales", nargs="+", type=float, help="default: the run's setting"
+    )
+
+
+def log(message: str) -> None:
+    """Progress for the user, on stderr so that stdout holds results only."""
+    logging.getLogger("weaktr").info(message)

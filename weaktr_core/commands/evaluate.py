@@ -1,0 +1,109 @@
+"""``evaluate``: scores of either network."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from weaktr_core.commands.common import (
+    CRF_NAMES,
+    add_command,
+    add_run_arguments,
+    crf_settings,
+    log,
+    open_run,
+    views_of,
+)
+
+
+def add_evaluate(commands) -> None:
+    """``evaluate``."""
+    command = add_command(
+        commands,
+        "evaluate",
+        evaluate_command,
+        "Score a run: AP of the tags, mIoU of every stage.",
+        "mIoU is swept over all thresholds and the best is shown beside the run's own: "
+        "choosing the best peeks at masks.",
+    )
+    add_run_arguments(command, "val")
+    command.add_argument("--json", help="also write the scores here")
+    only = "of train-seg's networks only: "
+    command.add_argument(
+        "--crf", choices=["none", *CRF_NAMES], default="none", help=only + "refine with it"
+    )
+    command.add_argument(
+        "--ensemble",
+        action="store_true",
+        help=only + "average both decoder blocks, as the official evaluation does",
+    )
+    command.add_argument("--masks", help=only + "write palette PNGs to this folder")
+
+
+def evaluate_command(arguments: argparse.Namespace) -> None:
+    """Score whichever network the run trained."""
+    from weaktr_core.runs import Run
+
+    if Run(arguments.run).config.get("step") == 2:
+        evaluate_seg_command(arguments)
+    else:
+        evaluate_cam_command(arguments)
+
+
+def evaluate_cam_command(arguments: argparse.Namespace) -> None:
+    """CAM network: AP, mIoU of each stage and, if asked, JSON."""
+    from weaktr_core.evaluation import (
+        evaluate_cams,
+        scores_as_json,
+        scores_as_text,
+    )
+    from weaktr_core.runtime import write_json
+
+    model, config, data, statistics = open_run(arguments)
+    scores = evaluate_cams(
+        model,
+        data,
+        statistics,
+        views=views_of(arguments, config),
+        eval_size=config.eval_size,
+        batch_size=16 if config.eval_size is None else 1,
+    )
+    sys.stdout.write(scores_as_text(scores, data.classes, config.threshold) + "\n")
+    if arguments.json:
+        values = scores_as_json(scores, data.classes, config.threshold)
+        write_json(Path(arguments.json), values)
+
+
+def evaluate_seg_command(arguments: argparse.Namespace) -> None:
+    """Segmentation network: table, JSON, masks, and a picture of what is confused."""
+    from weaktr_core.evaluation_seg import evaluate_segmenter
+    from weaktr_core.figures.segmentation import save_confusion
+    from weaktr_core.runtime import write_json
+
+    model, config, data, statistics = open_run(arguments)
+    ratios = tuple(arguments.scales or config.eval_ratios)
+    views = views_of(arguments, config)
+    scores = evaluate_segmenter(
+        model,
+        data,
+        statistics,
+        views=views,
+        short_side=config.short_side,
+        window=config.window,
+        stride=config.stride,
+        use_ensemble=arguments.ensemble,
+        crf=crf_settings(arguments.crf),
+        folder=Path(arguments.masks) if arguments.masks else None,
+        batch_size=16,
+    )
+    if scores is None:
+        sys.stdout.write("no masks: nothing was measured\n")
+        return
+    how = dict(ratios=ratios, ensemble=arguments.ensemble, crf=arguments.crf)
+    sys.stdout.write(f"{scores.as_text()}\n{how}\n")
+    picture = Path(arguments.run) / f"confusion-{arguments.split}.png"
+    save_confusion(scores.matrix.counts, ["background", *data.classes], picture)
+    log(f"what is taken for what: {picture}")
+    if arguments.json:
+        write_json(Path(arguments.json), {**scores.as_json(), **how})

@@ -1,0 +1,49 @@
+"""``explore``: a head explorer of anyone's photo, as one file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from weaktr_core.commands.common import add_command, log
+
+
+def add_explore(commands) -> None:
+    """``explore``."""
+    command = add_command(
+        commands,
+        "explore",
+        explore_command,
+        "Write a head explorer of a photo: one HTML file that needs no server.",
+        "Without --run the heads are DINOv2-S's; with it those of a trained CAM "
+        "network, and each class has a token to look from.",
+    )
+    command.add_argument("photo", help="any photo; EXIF orientation is respected")
+    command.add_argument("--run", help="folder written by train-cam")
+    command.add_argument("-o", "--out", default="explore.html", help="file to write")
+    command.add_argument(
+        "--size", type=int, default=168, help="short side the network sees, pixels"
+    )
+
+
+def explore_command(arguments: argparse.Namespace) -> None:
+    """Read the photo, run the network, write the page."""
+    from weaktr_core.checkpoints import load_checkpoint
+    from weaktr_core.data.files import read_image
+    from weaktr_core.runs import Run
+    from weaktr_core.runtime import write_atomically
+    from weaktr_core.widgets.photo import explore_photo
+
+    network: Any = "dinov2-s"
+    if arguments.run:
+        run = Run(arguments.run)
+        _ = run.config  # a missing run is said as such
+        network = load_checkpoint(run.best)
+    photo, stem = read_image(arguments.photo, upright=True), Path(arguments.photo).stem
+    page = explore_photo(photo, network, name=stem, size=arguments.size, host="html")
+    text = page.document(f"Attention heads on {stem}")
+    write_atomically(
+        Path(arguments.out), lambda part: part.write_text(text, encoding="utf8")
+    )
+    log(f"done: {arguments.out}, {len(text) / 1e6:.1f} MB; open it in a browser")

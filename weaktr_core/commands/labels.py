@@ -1,0 +1,109 @@
+"""``make-labels``: photos to CAMs and masks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from weaktr_core.commands.common import (
+    CRF_NAMES,
+    UsageError,
+    add_command,
+    add_run_arguments,
+    crf_settings,
+    log,
+    open_run,
+    views_of,
+)
+from weaktr_core.config import CamConfig
+
+
+def add_make_labels(commands) -> None:
+    """``make-labels``."""
+    command = add_command(
+        commands,
+        "make-labels",
+        make_labels_command,
+        "Write CAMs and pseudo-masks of tagged images.",
+        "Interrupted, it continues where it stopped.",
+    )
+    add_run_arguments(command, "train")
+    command.add_argument("--out", help="folder to write; default: RUN/labels")
+    command.add_argument(
+        "--threshold",
+        default="otsu",
+        help="background score: 'otsu' (from the scores alone), 'peek' (the best one "
+        "against the true masks) or a number",
+    )
+    command.add_argument(
+        "--crf",
+        default="voc-cam",
+        choices=["none", *CRF_NAMES],
+        help="published settings to refine with; none to leave it",
+    )
+    command.add_argument(
+        "--ignore-band",
+        type=float,
+        default=0.0,
+        help="label with threshold - BAND and + BAND, write 255 where they differ",
+    )
+
+
+def make_labels_command(arguments: argparse.Namespace) -> None:
+    """CAM files, palette masks, an overview sheet, and scores where masks exist."""
+    from weaktr_core.pseudo_labels import LabelRecipe, make_cams, make_masks
+
+    model, config, data, statistics = open_run(arguments)
+    if not isinstance(config, CamConfig):
+        raise UsageError(f"{arguments.run}: a segmentation network makes no CAMs")
+    out = Path(arguments.out or Path(arguments.run) / "labels")
+    crf = crf_settings(arguments.crf)
+    make_cams(
+        model,
+        data,
+        statistics,
+        out / "cams",
+        views=views_of(arguments, config),
+        eval_size=config.eval_size,
+    )
+    threshold = choose_threshold(arguments.threshold, data, out / "cams")
+    recipe = LabelRecipe(threshold, crf, arguments.ignore_band)
+    matrix = make_masks(data, out / "cams", out / "masks", recipe)
+    write_label_scores(out, recipe, arguments.threshold, matrix)
+
+
+def choose_threshold(wanted: str, data, cams: Path) -> float:
+    """A number as it is; 'otsu' and 'peek' computed, and said what they are."""
+    from weaktr_core.pseudo_labels import label_free_threshold, read_cams, sweep_cams
+
+    if wanted == "peek":
+        sweep = sweep_cams(data, cams)
+        if sweep is None:
+            raise UsageError("--threshold peek: this data has no masks to peek at")
+        return float(sweep.thresholds[sweep.best])
+    if wanted == "otsu":
+        return label_free_threshold(scores for scores, _ in read_cams(data, cams))
+    try:
+        return float(wanted)
+    except ValueError:
+        raise UsageError(
+            f"--threshold is 'otsu', 'peek' or a number, got {wanted!r}"
+        ) from None
+
+
+def write_label_scores(out: Path, recipe, chosen: str, matrix) -> None:
+    """Say what was made and how good it is; labels.json keeps it."""
+    from dataclasses import asdict
+
+    from weaktr_core.runtime import write_json
+
+    values = dict(chosen=chosen, **asdict(recipe))
+    values["miou"] = None if matrix is None else matrix.miou
+    write_json(out / "labels.json", values)
+    crf = "no CRF" if recipe.crf is None else "CRF"
+    line = f"threshold {recipe.threshold:.3f} ({chosen}), {crf}"
+    if matrix is not None:
+        line += f", mIoU {100 * matrix.miou:.1f} % against the true masks"
+    sys.stdout.write(f"{line}\n")
+    log(f"done: {out / 'masks'}, overview {out / 'sheet.jpg'}")

@@ -1,0 +1,114 @@
+"""``train-cam`` and ``train-seg``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from weaktr_core.commands.common import (
+    UsageError,
+    add_command,
+    is_scenes,
+    log,
+    open_data,
+    parse_setting,
+)
+from weaktr_core.config import PRESETS, SEG_PRESETS, preset, seg_preset
+
+
+def add_train_cam(commands) -> None:
+    """``train-cam``."""
+    command = add_command(
+        commands,
+        "train-cam",
+        train_cam_command,
+        "Train the CAM network on image tags.",
+        "No mask is read for training. Where the validation images have masks, the "
+        "maps are measured with them after each epoch.",
+    )
+    add_training_arguments(command, "build/runs/laptop", PRESETS)
+
+
+def train_cam_command(arguments: argparse.Namespace) -> None:
+    """Train, and say where the result is."""
+    from weaktr_core.training_cam import train_cam
+
+    config = configure(preset, arguments)
+    train, val = open_training_data(arguments, config.img_size)
+    about = dict(data=arguments.data, split=arguments.split, val=arguments.val)
+    run = train_cam(config, train, val, arguments.run, resume=arguments.resume, about=about)
+    log(f"done: {run.best}")
+
+
+def add_train_seg(commands) -> None:
+    """``train-seg``."""
+    command = add_command(
+        commands,
+        "train-seg",
+        train_seg_command,
+        "Train a segmentation network on pseudo-masks.",
+        "It learns from the masks in --labels only. The true masks of the validation "
+        "images, where there are some, pick the best epoch: that peeks; the last epoch "
+        "is kept too.",
+    )
+    command.add_argument(
+        "--labels",
+        required=True,
+        help="folder of masks from make-labels; 'true' for the data's own (upper bound)",
+    )
+    add_training_arguments(command, "build/runs/laptop-seg", SEG_PRESETS)
+
+
+def train_seg_command(arguments: argparse.Namespace) -> None:
+    """Train, and say where the result is."""
+    from weaktr_core.data.masked import Relabelled
+    from weaktr_core.training_seg import train_seg
+
+    config = configure(seg_preset, arguments)
+    train, val = open_training_data(arguments, config.img_size)
+    if arguments.labels != "true":
+        train = Relabelled(train, arguments.labels)
+    keys = ("data", "split", "val", "labels")
+    about = {key: getattr(arguments, key) for key in keys}
+    run = train_seg(config, train, val, arguments.run, resume=arguments.resume, about=about)
+    log(f"done: {run.best}")
+
+
+def add_training_arguments(command, run: str, presets: dict) -> None:
+    """What both training commands share."""
+    command.add_argument("--run", default=run, help="folder to write")
+    command.add_argument("--data", default="scenes", help="folder, or 'scenes'")
+    command.add_argument("--split", default="train", help="images to train on")
+    command.add_argument("--val", default="val", help="images to measure with")
+    command.add_argument(
+        "--preset",
+        choices=[*presets],
+        help="settings to start from; default: laptop for scenes, photos for a folder",
+    )
+    command.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change settings, e.g. epochs=10 img_size=224; a wrong name lists all",
+    )
+    command.add_argument("--resume", action="store_true", help="continue the run")
+
+
+def open_training_data(arguments: argparse.Namespace, scene_size: int):
+    """The images to train on and those to measure with, and a line that says so."""
+    train = open_data(arguments.data, arguments.split, scene_size)
+    val = open_data(arguments.data, arguments.val, scene_size)
+    log(f"{len(train)} images to train on, {len(val)} to measure with, "
+        f"{len(train.classes)} classes")  # fmt: skip
+    return train, val
+
+
+def configure(make: Callable[..., Any], arguments: argparse.Namespace) -> Any:
+    """The preset asked for, or the one that fits the data, with ``--set`` applied."""
+    name = arguments.preset or ("laptop" if is_scenes(arguments.data) else "photos")
+    try:
+        return make(name, **dict(parse_setting(text) for text in arguments.set))
+    except ValueError as error:
+        raise UsageError(f"--set: {error}") from None
