@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
-from weaktr_core.figures.style import HEAT, class_colours, new_axes, new_grid
+from weaktr_core.figures.style import HEAT, class_colours, new_grid
 
 MARK = "#56e0ff"  # a query patch: a colour that neither photos nor HEAT contain
 
@@ -171,8 +171,3 @@ def mark_patch(axes: Axes, patch: tuple[int, int], size: int) -> None:
     xs = [left, left + size, left + size, left, left]
     ys = [top, top, top + size, top + size, top]
     axes.plot(xs, ys, color=MARK, linewidth=2)
-
-
-def plain_axes() -> Axes:
-    """Axes for a small plot of the reader's own."""
-    return new_axes()
