@@ -1,6 +1,7 @@
 """Shapes in signatures are checked whenever tests run."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,54 @@ def shared() -> Path:
     if not folder:
         pytest.skip("no real photos: WEAKTR_SHARED is not set")
     return Path(folder)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium; skipped where there is none unless it is required."""
+    required = os.environ.get("WEAKTR_REQUIRE_BROWSER")
+    if CHROMIUM is None:
+        (pytest.fail if required else pytest.skip)("no chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Open an explorer's HTML from a file; fails on errors and requests that leave."""
+    troubles = []
+
+    def watch(request):
+        if request.url.startswith(("http:", "https:")):
+            troubles.append(request.url)
+
+    def show(html, width=1000, height=900):
+        path = tmp_path / "page.html"
+        head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>test</title>'
+        head += '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        path.write_text(head + html, "utf8")
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.on("console", lambda m: m.type == "error" and troubles.append(m.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", watch)
+        page.goto(path.as_uri())
+        page.wait_for_selector(".wt canvas", timeout=30_000)
+        page.wait_for_timeout(200)
+        return page
+
+    yield show
+    assert troubles == []

@@ -7,36 +7,14 @@ from pathlib import Path
 import pytest
 
 SITE = Path(__file__).parents[1] / "build" / "site" / "_build" / "html"
-REQUIRED = bool(os.environ.get("WEAKTR_REQUIRE_BROWSER"))
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 KNOWN = ("THEBE_JS_URL", "Got invalid theme mode")
 
 
-def unavailable(reason):
-    if REQUIRED:
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@pytest.fixture(scope="module")
-def browser():
+@pytest.fixture(autouse=True)
+def site():
     if not (SITE / "index.html").exists():
-        unavailable("no built site: run make book first")
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        unavailable("no chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        required = os.environ.get("WEAKTR_REQUIRE_BROWSER")
+        (pytest.fail if required else pytest.skip)("no built site: run make book first")
 
 
 def pages():

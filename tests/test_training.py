@@ -32,6 +32,7 @@ def test_history_has_everything_for_every_epoch(finished):
     assert set(history[1]["losses"]) == {"class_token", "coarse", "fine", "total"}
     assert history[2]["losses"]["total"] < history[1]["losses"]["total"]
     assert finished.head_weights().shape == (3, CONFIG.probe, 3, 3)
+    assert finished.maps().shape == (3, CONFIG.probe, 4, 10, 4, 4)
     assert finished.best.exists()
 
 

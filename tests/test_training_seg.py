@@ -1,19 +1,29 @@
 """Step 2 trains, resumes, measures; its schedule and augmentation are the published."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from parity_model import stored
 from safetensors.torch import load_file
 
-from weaktr_core.config import SEG_PRESETS, SegConfig, seg_preset
+from weaktr_core.config import SEG_PRESETS, SegConfig, preset, seg_preset
 from weaktr_core.crf import CRF_PRESETS, crf_available
 from weaktr_core.data import DataError, Scenes
 from weaktr_core.data.files import read_mask
 from weaktr_core.data.masked import MaskedTensors, SegTransform, capped_crop
 from weaktr_core.evaluation_seg import evaluate_segmenter
 from weaktr_core.metrics import ConfusionMatrix
-from weaktr_core.training_seg import SegStage, build_segmenter, poly, train_seg
+from weaktr_core.training_cam import train_or_load
+from weaktr_core.training_seg import (
+    SegStage,
+    build_segmenter,
+    label_scenes,
+    poly,
+    retrain_or_load,
+    train_seg,
+)
 
 TRAIN, VAL = Scenes(24, 64, 0), Scenes(10, 64, 1)
 CONFIG = seg_preset("smoke", precision="no")
@@ -133,3 +143,17 @@ def test_empty_splits_and_missing_masks_are_one_line():
         MaskedTensors(Scenes(0, 64, 0), transform)
     with pytest.raises(DataError, match="split is empty"):
         evaluate_segmenter(build_segmenter(CONFIG, TRAIN.classes), Scenes(0, 64, 0), GREY)
+
+
+def test_scenes_are_labelled_and_retrained_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("WEAKTR_DATA", str(tmp_path))
+    splits = {"train": (16, 0), "val": (6, 1)}
+    monkeypatch.setattr("weaktr_core.data.SCENE_SPLITS", splits)
+    cams = train_or_load(preset("smoke", epochs=1))
+    config = seg_preset("smoke", epochs=1)
+    run = retrain_or_load(config, cams)
+    labels = json.loads((cams.folder / "labels" / "labels.json").read_text())
+    assert len(list(label_scenes(cams).glob("*.png"))) == 16 and 0 < labels["miou"] < 1
+    assert retrain_or_load(config, cams).folder == run.folder  # found again
+    bound = retrain_or_load(config, cams, labels="true")
+    assert bound.folder != run.folder and bound.history[-1]["miou"]["network"] > 0

@@ -1,22 +1,16 @@
 """Explorers: what Python packs, what the page shows, on desktop, phone and in a sandbox."""
 
 import json
-import os
-import shutil
 import zlib
 
 import numpy as np
 import pytest
+from canvases import expected_map, pixels
 
 from weaktr_core.widgets import explore_heads, explore_patches
-from weaktr_core.widgets.host import Page, choose_host, heat_colours
+from weaktr_core.widgets.host import Page, choose_host
 from weaktr_core.widgets.pack import pack, quantise, unpack
 
-CHROMIUM = shutil.which("chromium")
-browser_only = pytest.mark.skipif(
-    not CHROMIUM and not os.environ.get("WEAKTR_REQUIRE_BROWSER"),
-    reason="no chromium on this machine",
-)
 GRID, LAYERS, HEADS = (6, 8), 3, 2
 RANDOM = np.random.default_rng(0)
 PHOTO = RANDOM.integers(0, 255, (60, 80, 3), dtype=np.uint8)
@@ -98,59 +92,6 @@ def test_live_traits_reach_python():
     assert zlib.decompress(__import__("base64").b64decode(packed["data"][5:]))
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def opened(browser, tmp_path):
-    """Open HTML from a file; fails on console errors and requests that leave."""
-    troubles = []
-
-    def watch(request):
-        if request.url.startswith(("http:", "https:")):
-            troubles.append(request.url)
-
-    def show(html, width=1000):
-        path = tmp_path / "page.html"
-        head = '<!doctype html><meta charset="utf-8"><meta name="viewport" '
-        head += 'content="width=device-width, initial-scale=1">'
-        path.write_text(head + html, "utf8")
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        page.on("console", lambda m: m.type == "error" and troubles.append(m.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("request", watch)
-        page.goto(path.as_uri())
-        page.wait_for_selector(".wt canvas", timeout=30_000)
-        page.wait_for_timeout(200)
-        return page
-
-    yield show
-    assert troubles == []
-
-
-PIXELS = """canvas => Array.from(canvas.getContext("2d")
-    .getImageData(0, 0, canvas.width, canvas.height).data)"""
-
-
-def pixels(locator):
-    """(h, w, 3) colours of a canvas."""
-    size = locator.evaluate("c => [c.height, c.width]")
-    return np.array(locator.evaluate(PIXELS), dtype=np.uint8).reshape(*size, 4)[..., :3]
-
-
-def expected_map(row):
-    return heat_colours()[quantise(row)].reshape(*GRID, 3)
-
-
-@browser_only
 @pytest.mark.parametrize("width", [1000, 390])
 def test_head_explorer_shows_what_python_computes(opened, width):
     page = opened(heads_page()._repr_html_(), width)
@@ -158,21 +99,20 @@ def test_head_explorer_shows_what_python_computes(opened, width):
     assert thumbs.count() == LAYERS * HEADS
     for index in range(LAYERS * HEADS):
         row = ATTENTION[0][index // HEADS, index % HEADS, 0, 1:]
-        assert np.array_equal(pixels(thumbs.nth(index)), expected_map(row))
+        assert np.array_equal(pixels(thumbs.nth(index)), expected_map(row, GRID))
     box = page.locator(".wt-big canvas").bounding_box()
     x, y = box["width"] * 4.5 / GRID[1], box["height"] * 2.5 / GRID[0]
     page.locator(".wt-big canvas").click(position={"x": x, "y": y})
     said = page.locator(".wt-say").inner_text()
     assert "patch row 3, column 5" in said
     row = ATTENTION[0][2, 1, 1 + 2 * GRID[1] + 4, 1:]
-    assert np.array_equal(pixels(thumbs.nth(5)), expected_map(row))
+    assert np.array_equal(pixels(thumbs.nth(5)), expected_map(row, GRID))
     page.get_by_role("combobox", name="Photo").select_option(label="two")
     row = ATTENTION[1][0, 1, 0, 1:]
-    assert np.array_equal(pixels(thumbs.nth(1)), expected_map(row))
+    assert np.array_equal(pixels(thumbs.nth(1)), expected_map(row, GRID))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@browser_only
 def test_head_explorer_by_keyboard_and_sorting(opened):
     page = opened(heads_page()._repr_html_())
     chosen = page.locator('.wt-grid button[aria-pressed="true"]')
@@ -193,7 +133,6 @@ def test_head_explorer_by_keyboard_and_sorting(opened):
     assert shown == [f"layer {i // HEADS + 1}, head {i % HEADS + 1}" for i in order]
 
 
-@browser_only
 @pytest.mark.parametrize("width", [1000, 390])
 def test_patch_explorer_shows_what_python_computes(opened, width):
     page = opened(patches_page()._repr_html_(), width)
@@ -203,17 +142,18 @@ def test_patch_explorer_shows_what_python_computes(opened, width):
     page.locator(".wt-big canvas").click(position={"x": x, "y": y})
     query = 1 + 4 * GRID[1] + 6
     mean = ATTENTION[0][2, :, query, 1:].mean(axis=0)
-    assert np.array_equal(pixels(small), expected_map(mean))
+    assert np.array_equal(pixels(small), expected_map(mean, GRID))
     page.get_by_role("slider", name="Layer").fill("1")
     page.get_by_role("combobox", name="Head").select_option(label="head 2")
-    assert np.array_equal(pixels(small), expected_map(ATTENTION[0][0, 1, query, 1:]))
+    assert np.array_equal(pixels(small), expected_map(ATTENTION[0][0, 1, query, 1:], GRID))
     page.locator(".wt-big canvas").focus()
     page.keyboard.press("ArrowLeft")
-    assert np.array_equal(pixels(small), expected_map(ATTENTION[0][0, 1, query - 1, 1:]))
+    assert np.array_equal(
+        pixels(small), expected_map(ATTENTION[0][0, 1, query - 1, 1:], GRID)
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-@browser_only
 def test_several_on_a_page_do_not_clash(opened):
     html = "".join(p._repr_html_() for p in (heads_page(), heads_page(), patches_page()))
     page = opened(html)
@@ -225,7 +165,6 @@ def test_several_on_a_page_do_not_clash(opened):
     assert roots.nth(1).locator(".wt-say").inner_text() == before
 
 
-@browser_only
 def test_sandboxed_frame_as_on_colab(opened, tmp_path):
     inner = patches_page()._repr_html_().replace("&", "&amp;").replace('"', "&quot;")
     page = opened(
@@ -237,7 +176,6 @@ def test_sandboxed_frame_as_on_colab(opened, tmp_path):
     assert "layer 3" in frame.locator(".wt-say").inner_text()
 
 
-@browser_only
 def test_without_scripts_a_picture_and_a_sentence_remain(browser, tmp_path):
     path = tmp_path / "page.html"
     path.write_text(heads_page()._repr_html_(), "utf8")

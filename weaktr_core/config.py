@@ -69,7 +69,7 @@ class CamConfig(_Config):
         threshold: background score of a pseudo-mask.
         precision: "auto", "no" (float32), "bf16" or "fp16".
         workers: processes that load images.
-        probe: how many evaluation images' own head weights are kept every epoch.
+        probe: how many evaluation images' own head weights and maps are kept.
         seed: of everything random.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -40,11 +40,13 @@ class CamScores:
         sweeps: {stage: `Sweep`}, every threshold against the masks; empty where the
             dataset has none. The tags of each image are given, as for training images.
         head_weights: (images, L, H) in dataset order.
+        maps: (stages, K, h, w) of the first images, patch by patch, of one view.
     """
 
     ap: dict[str, np.ndarray]
     sweeps: dict[str, Sweep]
     head_weights: np.ndarray
+    maps: list[np.ndarray] = field(default_factory=list)
 
     @property
     def mean_ap(self) -> dict[str, float]:
@@ -66,6 +68,7 @@ def evaluate_cams(
     stages: Sequence[str] = STAGES,
     eval_size: int | None = None,
     batch_size: int = 32,
+    keep: int = 0,
     progress: bool = True,
 ) -> CamScores:
     """Run a CAM network over a dataset and score everything that can be scored.
@@ -79,6 +82,7 @@ def evaluate_cams(
         stages: which maps.
         eval_size: short side in pixels; None keeps the images as they are.
         batch_size: images of one size that go through together.
+        keep: of how many images the maps are returned as they are.
         progress: show a bar.
     """
     device = next(model.parameters()).device
@@ -86,6 +90,7 @@ def evaluate_cams(
     logits: dict[str, list] = {name: [] for name in LOGITS}
     tags: list[np.ndarray] = []
     weights: list[np.ndarray] = []
+    kept: list[np.ndarray] = []
     was_training = model.training
     model.eval()
     bar = tqdm(total=len(dataset), desc="evaluate", unit="image", disable=not progress)
@@ -97,6 +102,8 @@ def evaluate_cams(
         for name in LOGITS:
             logits[name].append(getattr(output, name).float().cpu().numpy())
         weights.append(output.head_weights.float().cpu().numpy())
+        raw_maps = torch.stack([getattr(output, stage).float() for stage in stages], 1)
+        kept.extend(raw_maps[: keep - len(kept)].cpu().numpy() if len(kept) < keep else [])
         tags.extend(sample.tags for sample in batch)
         for stage in stages:
             for sample, raw in zip(batch, maps[stage], strict=True):
@@ -109,6 +116,7 @@ def evaluate_cams(
         ap={n: average_precision(np.concatenate(v), truth) for n, v in logits.items()},
         sweeps={s: c.sweep for s, c in counters.items() if c.images},
         head_weights=np.concatenate(weights),
+        maps=kept,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Run:
         RUN/config.json           all settings, classes, dataset
         RUN/history.jsonl         one line per epoch, epoch 0 before any training
         RUN/head_weights/N.npy    (images, L, H) float16 of epoch N
+        RUN/maps/N.npy            (images, stages, K, h, w) float16, raw maps of epoch N
         RUN/last/                 model.safetensors, state.pt (optimiser, schedule, random)
         RUN/best.safetensors      the epoch with the best tag score; no mask decides it
     """
@@ -54,9 +56,17 @@ class Run:
 
     def head_weights(self) -> np.ndarray:
         """(epochs + 1, images, L, H) of the probe images, epoch 0 first."""
-        files = sorted((self.folder / "head_weights").glob("*.npy"))
+        return self.recorded("head_weights")
+
+    def maps(self) -> np.ndarray:
+        """(epochs + 1, images, stages, K, h, w), raw maps of the probe images."""
+        return self.recorded("maps")
+
+    def recorded(self, name: str) -> np.ndarray:
+        """What each evaluated epoch stored under a name, epoch 0 first."""
+        files = sorted((self.folder / name).glob("*.npy"))
         if not files:
-            raise RunError(f"{self.folder}: no head weights stored yet")
+            raise RunError(f"{self.folder}: no {name.replace('_', ' ')} stored")
         return np.stack([np.load(file) for file in files]).astype(np.float32)
 
     @property
@@ -106,12 +116,14 @@ class Run:
         state = self.last / "state.pt"
         return torch.load(state, weights_only=False)["epoch"] if state.exists() else 0
 
-    def record(self, line: dict[str, Any], head_weights: np.ndarray | None = None) -> None:
-        """Append one epoch to the history."""
-        if head_weights is not None:
-            folder = self.folder / "head_weights"
+    def record(
+        self, line: dict[str, Any], arrays: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Append one epoch to the history, and keep its arrays by name."""
+        for name, values in (arrays or {}).items():
+            folder = self.folder / name
             folder.mkdir(exist_ok=True)
-            np.save(folder / f"{line['epoch']:03d}.npy", head_weights.astype(np.float16))
+            np.save(folder / f"{line['epoch']:03d}.npy", values.astype(np.float16))
         kept = [old for old in self.history if old["epoch"] < line["epoch"]]
         self._write_history([*kept, line])
 

@@ -7,6 +7,7 @@ that has the methods of `Stage`: `weaktr_core.training_cam` and `training_seg`.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import time
 from collections.abc import Iterable
@@ -25,7 +26,7 @@ from tqdm.auto import tqdm
 
 from weaktr_core.attention import TimmViT
 from weaktr_core.runs import Run
-from weaktr_core.runtime import log, mixed_precision, seed_everything
+from weaktr_core.runtime import cache_dir, log, mixed_precision, seed_everything
 
 
 @runtime_checkable
@@ -42,8 +43,8 @@ class Stage(Protocol):
     def losses(self, model: Any, batch: Any) -> dict[str, Tensor]:
         """Scalars by name; ``"total"`` is minimised."""
 
-    def evaluate(self, model: Any) -> tuple[dict[str, Any], np.ndarray | None, float]:
-        """Line for the history, head weights to keep if any, and what picks the best."""
+    def evaluate(self, model: Any) -> tuple[dict[str, Any], dict[str, np.ndarray], float]:
+        """Line for the history, arrays to keep by name, and what picks the best."""
 
 
 def fit(stage: Stage, run: Run, epochs: int, config: dict[str, Any], resume: bool) -> Run:
@@ -139,9 +140,10 @@ class Keeper:
     def keep(self, epoch: int, losses: dict[str, float], seconds: float) -> None:
         """Evaluate and write one epoch; epoch 0 is the model before training."""
         line: dict[str, Any] = {}
-        weights, score = None, -math.inf
+        arrays: dict[str, np.ndarray] = {}
+        score = -math.inf
         if epoch % self.every == 0 or epoch == self.epochs:
-            line, weights, score = self.stage.evaluate(self.model)
+            line, arrays, score = self.stage.evaluate(self.model)
         line = {"epoch": epoch, "seconds": seconds, "losses": losses, **line}
         if epoch:
             is_best = score >= self.best and score > -math.inf
@@ -153,7 +155,7 @@ class Keeper:
                 schedule=self.schedule.state_dict(),
             )
             self.run.save(self.model, state, best=is_best)
-        self.run.record(line, weights)
+        self.run.record(line, arrays)
         log.info("%s", summary(line))
 
     def restore(self) -> None:
@@ -184,6 +186,16 @@ def freeze_layers(vit: TimmViT, layers: int) -> None:
             module.requires_grad_(False)
         if vit.pos_embed is not None:
             vit.pos_embed.requires_grad_(False)
+
+
+def cached_run(kind: str, *settings: Any) -> Path:
+    """Folder in the cache for a run that is made once and found again.
+
+    Its name is made of the settings (JSON values) and of this package's own source, so a
+    run that other code trained is never mistaken for this one's.
+    """
+    text = json.dumps(settings, sort_keys=True) + source_hash()
+    return cache_dir("runs") / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def source_hash() -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +20,8 @@ from weaktr_core.losses import three_head_loss
 from weaktr_core.model import WeakTr
 from weaktr_core.pretrained import normalisation
 from weaktr_core.runs import Run
-from weaktr_core.runtime import cache_dir, seed_everything
-from weaktr_core.training import fit, freeze_layers, source_hash
+from weaktr_core.runtime import seed_everything
+from weaktr_core.training import cached_run, fit, freeze_layers
 
 
 class CamStage:
@@ -67,7 +65,9 @@ class CamStage:
         images, tags = batch
         return three_head_loss(model(images), tags, self.config.token_weight)._asdict()
 
-    def evaluate(self, model: WeakTr) -> tuple[dict[str, Any], np.ndarray, float]:
+    def evaluate(
+        self, model: WeakTr
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray], float]:
         """Scores of all stages; the tag score of the patch head picks the best epoch."""
         scores = evaluate_cams(
             model,
@@ -75,9 +75,12 @@ class CamStage:
             self.statistics,
             eval_size=self.config.eval_size,
             batch_size=2 * self.config.batch_size if self.config.eval_size is None else 1,
+            keep=self.config.probe,
         )
-        probe = scores.head_weights[: self.config.probe]
-        return describe(scores), probe, scores.mean_ap["coarse_logits"]
+        arrays = {"head_weights": scores.head_weights[: self.config.probe]}
+        if len({maps.shape for maps in scores.maps}) == 1:  # photos may differ in size
+            arrays["maps"] = np.stack(scores.maps)
+        return describe(scores), arrays, scores.mean_ap["coarse_logits"]
 
 
 def describe(scores: CamScores) -> dict[str, Any]:
@@ -206,15 +209,9 @@ def train_cam(
 
 
 def train_or_load(config: CamConfig) -> Run:
-    """The run of a configuration on the built-in scenes: trained once, then found again.
-
-    It lives in the cache under a name made of the settings and of this package's own
-    source, so a run that other code trained is never mistaken for this one's.
-    """
-    text = json.dumps(config.as_dict(), sort_keys=True) + source_hash()
-    name = hashlib.sha256(text.encode()).hexdigest()[:12]
+    """The run of a configuration on the built-in scenes: trained once, then found again."""
     train = open_dataset("scenes", "train", size=config.img_size)
     val = open_dataset("scenes", "val", size=config.img_size)
     about = {"data": "scenes", "split": "train", "val": "val"}
-    folder = cache_dir("runs") / f"scenes-{name}"
+    folder = cached_run("scenes", config.as_dict())
     return train_cam(config, train, val, folder, resume=True, about=about)

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from weaktr_core.config import SegConfig
-from weaktr_core.data import TaggedDataset
-from weaktr_core.data.masked import MaskedTensors, SegTransform
+from weaktr_core.checkpoints import load_checkpoint
+from weaktr_core.config import CamConfig, SegConfig
+from weaktr_core.crf import CRF_PRESETS, crf_available
+from weaktr_core.data import TaggedDataset, open_dataset
+from weaktr_core.data.masked import MaskedTensors, Relabelled, SegTransform
 from weaktr_core.data.sample import IGNORE
 from weaktr_core.evaluation_seg import evaluate_segmenter
+from weaktr_core.inference import make_views
 from weaktr_core.losses import gradient_clipping_loss
 from weaktr_core.pretrained import normalisation
+from weaktr_core.pseudo_labels import (
+    LabelRecipe,
+    label_free_threshold,
+    make_cams,
+    make_masks,
+    read_cams,
+)
 from weaktr_core.runs import Run
-from weaktr_core.runtime import seed_everything
+from weaktr_core.runtime import default_device, seed_everything, write_json
 from weaktr_core.segmenter import Segmenter
-from weaktr_core.training import fit, freeze_layers
+from weaktr_core.training import cached_run, fit, freeze_layers
 
 
 class SegStage:
@@ -83,7 +95,7 @@ class SegStage:
         share = (clipped < raw).float().mean()
         return dict(total=clipped.mean(), raw=raw.mean().detach(), clipped_share=share)
 
-    def evaluate(self, model: Segmenter) -> tuple[dict[str, Any], None, float]:
+    def evaluate(self, model: Segmenter) -> tuple[dict[str, Any], dict, float]:
         """Scores on the validation images, one view each."""
         config = self.config
         scores = evaluate_segmenter(
@@ -96,9 +108,9 @@ class SegStage:
             batch_size=2 * config.batch_size,
         )
         if scores is None:
-            return {}, None, 0.0
+            return {}, {}, 0.0
         line = dict(miou={"network": scores.miou}, iou=scores.as_json()["iou"])
-        return line, None, scores.miou
+        return line, {}, scores.miou
 
 
 def poly(epoch: float, config: SegConfig) -> float:
@@ -172,3 +184,53 @@ def train_seg(
         run.start(settings, resume=True)  # complete: only checks the settings
         return run
     return fit(SegStage(config, train, val), run, config.epochs, settings, resume)
+
+
+def label_scenes(cam_run: Run, scales: Sequence[float] = (1.0,)) -> Path:
+    """Pseudo-masks of the built-in training scenes: made once, then found again.
+
+    The threshold is Otsu's, so no mask is looked at; the CRF is used where it is
+    installed.
+
+    Args:
+        cam_run: a run of `weaktr_core.training_cam.train_or_load`.
+        scales: of the CAMs, each also mirrored.
+
+    Returns:
+        Folder of palette PNGs.
+    """
+    folder = cam_run.folder / "labels"
+    if (folder / "labels.json").exists():
+        return folder / "masks"
+    config = CamConfig.from_dict(cam_run.config)
+    train = open_dataset("scenes", "train", size=config.img_size)
+    model = load_checkpoint(cam_run.best).to(default_device())
+    statistics, views = normalisation(config.backbone), make_views(scales)
+    make_cams(model, train, statistics, folder / "cams", views=views)
+    scores = (scores for scores, _ in read_cams(train, folder / "cams"))
+    crf = CRF_PRESETS["voc-cam"] if crf_available() else None
+    recipe = LabelRecipe(label_free_threshold(scores), crf)
+    matrix = make_masks(train, folder / "cams", folder / "masks", recipe)
+    assert matrix is not None, "scenes have masks"
+    write_json(folder / "labels.json", {**asdict(recipe), "miou": matrix.miou})
+    return folder / "masks"
+
+
+def retrain_or_load(
+    config: SegConfig, cam_run: Run, *, labels: Literal["pseudo", "true"] = "pseudo"
+) -> Run:
+    """Step 2 on the built-in scenes: trained once, then found again.
+
+    Args:
+        config: settings.
+        cam_run: the run of step 1 whose pseudo-masks are learned from.
+        labels: "true" learns from the true masks instead, as an upper bound.
+    """
+    train = open_dataset("scenes", "train", size=config.img_size)
+    val = open_dataset("scenes", "val", size=config.img_size)
+    if labels == "pseudo":
+        train = Relabelled(train, label_scenes(cam_run))
+    about = {"data": "scenes", "split": "train", "val": "val", "labels": labels}
+    source = cam_run.folder.name if labels == "pseudo" else "true"
+    folder = cached_run("scenes-seg", config.as_dict(), source)
+    return train_seg(config, train, val, folder, resume=True, about=about)

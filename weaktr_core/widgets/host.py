@@ -58,7 +58,7 @@ def module_source(name: str) -> str:
 def explorer(
     name: str,
     data: dict[str, Any],
-    state: dict[str, int],
+    state: dict[str, Any],
     *,
     sentence: str,
     poster: str,
@@ -69,22 +69,36 @@ def explorer(
     Args:
         name: of the ES module beside this file.
         data: JSON values that do not change.
-        state: what the reader changes; live, Python sees and sets it as traits.
+        state: what the reader changes, numbers, strings or lists; live, Python sees and
+            sets it as traits.
         sentence: what the picture shows, for readers without scripts.
         poster: data URI of a picture, for the same.
         host: see `choose_host`.
     """
     if choose_host(host) == "live":
-        return live_class(name, tuple(state))(data=data, **state)
+        return live_class(name, state)(data=data, **state)
     return Page(name, {"data": data, **state}, sentence, poster)
 
 
-def live_class(name: str, traits: tuple[str, ...]) -> Callable[..., Any]:
-    """An AnyWidget class with ``data`` and one integer trait per name."""
+def live_class(name: str, state: dict[str, Any]) -> Callable[..., Any]:
+    """An AnyWidget class with ``data`` and one trait per name, of its value's type."""
     import anywidget
     import traitlets
 
-    members: dict[str, Any] = {n: traitlets.Int(0).tag(sync=True) for n in traits}
+    # bool comes before int, which it is a kind of
+    kinds = {
+        bool: traitlets.Bool,
+        int: traitlets.Int,
+        float: traitlets.Float,
+        str: traitlets.Unicode,
+        list: traitlets.List,
+    }
+    members: dict[str, Any] = {
+        n: next(trait for kind, trait in kinds.items() if isinstance(value, kind))().tag(
+            sync=True
+        )
+        for n, value in state.items()
+    }
     members["data"] = traitlets.Dict().tag(sync=True)
     members["_esm"] = module_source(name)
     return type(name.title() + "Explorer", (anywidget.AnyWidget,), members)
