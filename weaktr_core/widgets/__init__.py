@@ -1,7 +1,16 @@
 """Explorers: one call with plain arrays, live in Jupyter and on the printed page."""
 
+from weaktr_core.widgets.clipping import explore_clipping
 from weaktr_core.widgets.heads import explore_heads
 from weaktr_core.widgets.patches import explore_patches
 from weaktr_core.widgets.photo import explore_photo, photo_attention
+from weaktr_core.widgets.thresholds import explore_thresholds
 
-__all__ = ["explore_heads", "explore_patches", "explore_photo", "photo_attention"]
+__all__ = [
+    "explore_clipping",
+    "explore_heads",
+    "explore_patches",
+    "explore_photo",
+    "explore_thresholds",
+    "photo_attention",
+]
