@@ -74,7 +74,7 @@ async function render({ model, el }) {
   }
   function heat(values) {
     // losses or thresholds in steps -> 0..255
-    const found = new Uint8Array(count), scale = 1 / (top * step);
+    const found = new Uint8Array(count), full = top * step;
     for (let i = 0; i < count; i++)
       found[i] = Math.floor(255 * Math.min(values[i] / full, 1) + 0.5);
     return found;
