@@ -88,8 +88,8 @@ async function render({ model, el }) {
   const panels = {
     label: panel("label", "photo and its label"),
     loss: panel("loss", `loss ℓ, 0 (dark) to ${top} nats (bright)`),
-    lambda: panel("lambda", "threshold λ, same scale"),
-    clip: panel("clip", ""),
+    lambda: panel("lambda", ""),
+    clip: panel("clip", "pixels that do not teach"),
   };
   const say = make("p", { class: "wt-say", "aria-live": "polite" });
   const key = make("div");
@@ -140,7 +140,10 @@ async function render({ model, el }) {
     drawPixels(panels.clip.canvas, grid, (i) => verdict(s, i));
     const words = sentence(s), marking = model.get("truth") && s.truth;
     say.textContent = words;
-    panels.clip.words.textContent = "pixels that do not teach";
+    const least = s.lambda.reduce((a, b) => Math.min(a, b));
+    const most = s.lambda.reduce((a, b) => Math.max(a, b));
+    panels.lambda.words.textContent =
+      `threshold λ, ${nats(least)} to ${nats(most)} nats (colours as for ℓ)`;
     for (const p of Object.values(panels))
       p.canvas.setAttribute("aria-label", `${s.name}: ${p.words.textContent}`);
     const kinds = marking ? ["clipped, label wrong", "clipped, label right", "wrong, not clipped"]
