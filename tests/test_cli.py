@@ -44,6 +44,11 @@ def test_overview_names_all_commands():
 def test_labels_and_scores_from_a_run(run, tmp_path, capsys):
     assert main(["make-labels", str(run), "--data", "scenes:3", "--scales", "1"]) == 0
     assert len(list((run / "labels" / "masks").glob("*.png"))) == 3
+    again = ["make-labels", run, "--data", "scenes:3", "--crf", "none", "--threshold", "0.3"]
+    again += ["--cams", run / "labels" / "cams", "--out", tmp_path / "again"]
+    assert main([str(a) for a in again]) == 0
+    assert not (tmp_path / "again" / "cams").exists()
+    assert len(list((tmp_path / "again" / "masks").glob("*.png"))) == 3
     scores = tmp_path / "scores.json"
     assert main(["evaluate", str(run), "--data", "scenes:6", "--json", str(scores)]) == 0
     stored = json.loads(scores.read_text())

@@ -31,6 +31,10 @@ def add_make_labels(commands) -> None:
     add_run_arguments(command, "train")
     command.add_argument("--out", help="folder to write; default: RUN/labels")
     command.add_argument(
+        "--cams",
+        help="folder of CAM files, to reuse those of an earlier call; default: OUT/cams",
+    )
+    command.add_argument(
         "--threshold",
         default="otsu",
         help="background score: 'otsu' (from the scores alone), 'peek' (the best one "
@@ -58,18 +62,19 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     if not isinstance(config, CamConfig):
         raise UsageError(f"{arguments.run}: a segmentation network makes no CAMs")
     out = Path(arguments.out or Path(arguments.run) / "labels")
+    cams = Path(arguments.cams or out / "cams")
     crf = crf_settings(arguments.crf)
     make_cams(
         model,
         data,
         statistics,
-        out / "cams",
+        cams,
         views=views_of(arguments, config),
         eval_size=config.eval_size,
     )
-    threshold = choose_threshold(arguments.threshold, data, out / "cams")
+    threshold = choose_threshold(arguments.threshold, data, cams)
     recipe = LabelRecipe(threshold, crf, arguments.ignore_band)
-    matrix = make_masks(data, out / "cams", out / "masks", recipe)
+    matrix = make_masks(data, cams, out / "masks", recipe)
     write_label_scores(out, recipe, arguments.threshold, matrix)
 
 

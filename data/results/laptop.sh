@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Both steps on the built-in scenes, once per seed: data/results/laptop.sh 0 1 2
+# Runs go to build/runs; what is there already is kept, what was interrupted goes on.
+set -euo pipefail
+runs=build/runs
+weaktr() { python -m weaktr_core "$@"; }
+score() { [ -e "$1/test.json" ] || weaktr evaluate "$1" --split test --json "$1/test.json"; }
+retrain() {  # FOLDER LABELS SETTING…: one network of step 2, trained and scored
+  weaktr train-seg --preset laptop --labels "$2" --run "$1" --resume --set "${@:3}"
+  score "$1"
+}
+
+for seed in "$@"; do
+  cam=$runs/laptop-$seed
+  weaktr train-cam --preset laptop --run "$cam" --resume --set "seed=$seed"
+  score "$cam"
+  weaktr make-labels "$cam" --scales 1
+  for other in "otsu none" "peek none" "peek voc-cam"; do
+    read -r threshold crf <<<"$other"
+    weaktr make-labels "$cam" --scales 1 --threshold "$threshold" --crf "$crf" \
+      --cams "$cam/labels/cams" --out "$cam/labels-$threshold-$crf"
+  done
+  masks=$cam/labels/masks
+  retrain "$runs/seg-$seed" "$masks" "seed=$seed"
+  retrain "$runs/seg-unclipped-$seed" "$masks" "seed=$seed" loss=cross-entropy
+  retrain "$runs/seg-true-$seed" true "seed=$seed"
+done
