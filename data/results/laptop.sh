@@ -4,16 +4,19 @@
 set -euo pipefail
 runs=build/runs
 weaktr() { python -m weaktr_core "$@"; }
-score() { [ -e "$1/test.json" ] || weaktr evaluate "$1" --split test --json "$1/test.json"; }
+score() {  # FOLDER NAME OPTION…: on scenes that no setting was chosen by
+  [ -e "$1/$2.json" ] || weaktr evaluate "$1" --split test --json "$1/$2.json" "${@:3}"
+}
 retrain() {  # FOLDER LABELS SETTING…: one network of step 2, trained and scored
   weaktr train-seg --preset laptop --labels "$2" --run "$1" --resume --set "${@:3}"
-  score "$1"
+  score "$1" plain --scales 1
+  score "$1" test --crf voc-seg
 }
 
 for seed in "$@"; do
   cam=$runs/laptop-$seed
   weaktr train-cam --preset laptop --run "$cam" --resume --set "seed=$seed"
-  score "$cam"
+  score "$cam" test
   weaktr make-labels "$cam" --scales 1
   for other in "otsu none" "peek none" "peek voc-cam"; do
     read -r threshold crf <<<"$other"
@@ -23,5 +26,5 @@ for seed in "$@"; do
   masks=$cam/labels/masks
   retrain "$runs/seg-$seed" "$masks" "seed=$seed"
   retrain "$runs/seg-unclipped-$seed" "$masks" "seed=$seed" loss=cross-entropy
-  retrain "$runs/seg-true-$seed" true "seed=$seed"
+  retrain "$runs/seg-true-$seed" true "seed=$seed" loss=cross-entropy
 done
