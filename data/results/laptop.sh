@@ -7,6 +7,9 @@ weaktr() { python -m weaktr_core "$@"; }
 score() {  # FOLDER NAME OPTION…: on scenes that no setting was chosen by
   [ -e "$1/$2.json" ] || weaktr evaluate "$1" --split test --json "$1/$2.json" "${@:3}"
 }
+label() {  # RUN FOLDER OPTION…: masks of the training scenes
+  [ -e "$2/labels.json" ] || weaktr make-labels "$1" --scales 1 --out "$2" "${@:3}"
+}
 retrain() {  # FOLDER LABELS SETTING…: one network of step 2, trained and scored
   weaktr train-seg --preset laptop --labels "$2" --run "$1" --resume --set "${@:3}"
   score "$1" plain --scales 1
@@ -17,11 +20,11 @@ for seed in "$@"; do
   cam=$runs/laptop-$seed
   weaktr train-cam --preset laptop --run "$cam" --resume --set "seed=$seed"
   score "$cam" test
-  weaktr make-labels "$cam" --scales 1
+  label "$cam" "$cam/labels"
   for other in "otsu none" "peek none" "peek voc-cam"; do
     read -r threshold crf <<<"$other"
-    weaktr make-labels "$cam" --scales 1 --threshold "$threshold" --crf "$crf" \
-      --cams "$cam/labels/cams" --out "$cam/labels-$threshold-$crf"
+    label "$cam" "$cam/labels-$threshold-$crf" --cams "$cam/labels/cams" \
+      --threshold "$threshold" --crf "$crf"
   done
   masks=$cam/labels/masks
   retrain "$runs/seg-$seed" "$masks" "seed=$seed"
