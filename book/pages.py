@@ -81,7 +81,8 @@ def say_how_long(
     """A line under the title: minutes to read, seconds it took to run."""
     ran = duration(entry["seconds"])
     line = f"{minutes} minutes to read · ran in {ran} when this page was built"
-    line = f"\n\n:::{{div}} reading-time\n{line}\n:::"
+    # raw, so that a shared link's description begins with the chapter's own words
+    line = f'\n\n```{{raw}} html\n<p class="reading-time">{line}</p>\n```'
     notebook.cells[0].source = notebook.cells[0].source.rstrip() + line
 
 
