@@ -33,9 +33,9 @@ TARGET = Path(__file__).parent / "vendor" / "story.png"
 COUNT = 60
 WIDTH = 10.0  # inches, at 120 dots each
 TITLES = (
-    "a photo and its tags",
+    "a scene and its tags",
     "how each of the 72 heads looks at it",
-    "evidence",
+    "evidence for them",
     "with the heads' help",
     "mask",
 )
@@ -122,7 +122,7 @@ def draw(stories: list[Told]) -> plt.Figure:
     figure, grid = plt.subplots(
         len(stories),
         len(TITLES),
-        figsize=(WIDTH, len(stories) * (unit + 0.12) + 0.2),
+        figsize=(WIDTH, len(stories) * unit + 0.24),
         width_ratios=[1, 2.02, 1, 1, 1],
         facecolor="white",
         layout="constrained",

@@ -8,8 +8,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "book"))
 
-import build
 import pages
+
+import build
 
 BARS = """import warnings
 from tqdm.auto import tqdm
