@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import tempfile
@@ -14,24 +15,25 @@ def npm_file(package: str, member: str) -> Path | None:
     """Path of ``member`` of an npm package; None without npm or its registry.
 
     The whole package is unpacked into its own folder, so that a member finds those it
-    needs. Nothing of it is run.
+    needs; none of its install scripts is run.
 
     Args:
         package: with its version, as in ``mathjax@3.2.2``.
         member: path inside the package.
     """
     folder = KEPT / package.replace("/", "+")
-    if not (folder / member).exists():
+    if not folder.exists():
         if shutil.which("npm") is None:
             return None
-        with tempfile.TemporaryDirectory() as scratch:
-            command = ["npm", "pack", "--silent", package]
+        KEPT.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=KEPT) as scratch:
+            command = ["npm", "pack", "--silent", "--ignore-scripts", package]
             packed = subprocess.run(command, cwd=scratch, capture_output=True)
             if packed.returncode:
                 return None
             archive = next(Path(scratch).glob("*.tgz"))
             shutil.unpack_archive(archive, scratch)
-            shutil.copytree(
-                Path(scratch) / "package", folder, dirs_exist_ok=True
-            )
+            # in one move: another process may be here, too
+            with contextlib.suppress(OSError):
+                (Path(scratch) / "package").rename(folder)
     return folder / member
