@@ -18,7 +18,7 @@ const HEADS_STYLE = `
 .wt-left { flex: 1 1 300px; min-width: 0; max-width: 460px; }
 .wt-heads .wt-say { min-height: 1.4em; }
 .wt-heads .wt-grid canvas { max-height: 84px; object-fit: contain; border-radius: 2px;
-  background: #000; }
+  background: #e4e4e4; }
 .wt-heads .wt-grid button:hover { border-color: #6aa5e3; }
 .wt-heads .wt-grid button span { display: none; font-size: 10px; line-height: 1.3; }
 .wt-sorted .wt-grid button span { display: block; }
@@ -29,13 +29,14 @@ const HEADS_STYLE = `
 .wt-sorted .wt-axis { display: none; }
 .wt-heads .wt-order { grid-column: 1 / -1; color: #555; font-size: 13px; margin: 0 0 3px; }
 .wt-versus { display: flex; gap: 12px; margin-top: 8px; align-items: flex-start; }
-.wt-versus > canvas { flex: 0 0 42%; width: 42%; min-width: 0; image-rendering: pixelated;
-  border-radius: 4px; border: 2px solid #8a8a8a; max-height: 240px; object-fit: contain; background: #000; }
+.wt-versus > canvas { flex: 0 0 38%; width: 38%; min-width: 0; image-rendering: pixelated;
+  border-radius: 4px; border: 2px solid #8a8a8a; max-height: 240px; object-fit: contain; background: #e4e4e4; }
 .wt-heads table { border-collapse: collapse; font-size: 13px; flex: 1; margin: 0;
   width: auto; min-width: 0; color: inherit; }
 .wt-heads th, .wt-heads td { padding: 2px 0 2px 6px; text-align: right; font-weight: 400;
   border: 0; border-bottom: 1px solid #ddd; vertical-align: bottom; background: none; }
 .wt-heads thead th { font-weight: 600; }
+.wt-heads thead span { display: inline-block; white-space: nowrap; }
 .wt-heads tbody th { text-align: left; padding-left: 0; }
 .wt-heads .wt-keep { margin: 8px 0 0; }
 .wt-heads summary { cursor: pointer; width: max-content; }
@@ -247,6 +248,9 @@ async function render({ model, el }) {
     const mean = meanOf(p), cell = hovered || pinned;
     const other = cell ? row(p, cell) : mean;
     const who = cell ? nameOf(cell) : "mean of all";
+    // "layer 12, " and "head 1" break as wholes
+    const title = (name) => make("th", { scope: "col" },
+      ...name.split(/(?<=, )/).map((part) => make("span", {}, part.trim())).flatMap((s) => [s, " "]));
     drawMap(side, lift(other), p.grid);
     side.style.borderColor = cell && cell === pinned ? "#0b62c4" : "";
     side.setAttribute("aria-label", `to compare: ${who}, seen from ${queryName(p)}`);
@@ -255,7 +259,7 @@ async function render({ model, el }) {
       make("th", { scope: "row" }, name), ...both.map((s) => make("td", {}, show(s))));
     table.replaceChildren(
       make("thead", {}, make("tr", {}, make("td"),
-        make("th", { scope: "col" }, nameOf(chosen())), make("th", { scope: "col" }, who))),
+        title(nameOf(chosen())), title(who))),
       make("tbody", {},
         cellsOf("patches", (s) => (2 ** s.entropy).toFixed(0)),
         cellsOf("distance", (s) => s.distance.toFixed(1)),
