@@ -102,7 +102,10 @@ async function render({ model, el }) {
   }
   function meanOf(p) {
     const sum = new Float64Array(p.grid[0] * p.grid[1]);
-    for (const cell of cells) row(p, cell).forEach((v, i) => { sum[i] += v; });
+    for (const cell of cells) {
+      const values = row(p, cell);
+      for (let i = 0; i < sum.length; i++) sum[i] += values[i];
+    }
     const most = Math.max(...sum) || 1;
     return Uint8Array.from(sum, (v) => Math.round(255 * v / most));
   }

@@ -29,15 +29,39 @@ function choice(label, options, value, change) {
   return make("label", { class: "wt-field" }, label + " ", select);
 }
 
+function setSize(canvas, width, height) {
+  // a new size costs a new buffer, even if it is the old size
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+}
+
+function fade(photo) {
+  // less colour in the photo leaves colour to the map; made once
+  if (photo.faded) return photo.faded;
+  const canvas = make("canvas"), context = canvas.getContext("2d");
+  // fine enough for sharp edges of patches
+  const scale = Math.max(1, 720 / Math.max(photo.naturalWidth, photo.naturalHeight));
+  canvas.width = Math.max(1, Math.round(photo.naturalWidth * scale));
+  canvas.height = Math.max(1, Math.round(photo.naturalHeight * scale));
+  context.drawImage(photo, 0, 0, canvas.width, canvas.height);
+  context.globalCompositeOperation = "saturation";
+  context.fillStyle = "rgba(128, 128, 128, 0.45)";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  photo.faded = canvas;
+  return canvas;
+}
+
 function drawMap(canvas, values, [h, w]) {
   // one pixel per patch, values 0..255, coloured by HEAT
-  canvas.width = w;
-  canvas.height = h;
+  setSize(canvas, w, h);
   const context = canvas.getContext("2d");
   const image = context.createImageData(w, h);
   for (let i = 0; i < h * w; i++) {
     const colour = HEAT[values[i]];
-    image.data.set([colour[0], colour[1], colour[2], 255], 4 * i);
+    image.data[4 * i] = colour[0];
+    image.data[4 * i + 1] = colour[1];
+    image.data[4 * i + 2] = colour[2];
+    image.data[4 * i + 3] = 255;
   }
   context.putImageData(image, 0, 0);
 }
@@ -45,18 +69,12 @@ function drawMap(canvas, values, [h, w]) {
 function drawOverlay(canvas, photo, values, grid, marked) {
   // photo with the map on it; `marked` is the index of a patch to frame, or null
   const [h, w] = grid;
-  // fine enough for sharp edges; a tall photo must not become an endless column
-  const scale = Math.max(1, 720 / Math.max(photo.naturalWidth, photo.naturalHeight));
-  canvas.width = Math.round(photo.naturalWidth * scale);
-  canvas.height = Math.round(photo.naturalHeight * scale);
+  const below = fade(photo);
+  setSize(canvas, below.width, below.height);
+  // a tall photo must not become an endless column
   canvas.style.maxWidth = Math.round((520 * canvas.width) / canvas.height) + "px";
   const context = canvas.getContext("2d");
-  context.drawImage(photo, 0, 0, canvas.width, canvas.height);
-  // less colour in the photo leaves colour to the map
-  context.globalCompositeOperation = "saturation";
-  context.fillStyle = "rgba(128, 128, 128, 0.45)";
-  context.fillRect(0, 0, canvas.width, canvas.height);
-  context.globalCompositeOperation = "source-over";
+  context.drawImage(below, 0, 0);
   // whole pixels: between two half covered ones a seam would show
   const x = (i) => Math.round((i * canvas.width) / w);
   const y = (i) => Math.round((i * canvas.height) / h);
