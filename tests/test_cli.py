@@ -154,3 +154,24 @@ def test_explore_writes_one_page(run, tmp_path, capsys):
     photo.write_bytes(photo.read_bytes()[:60])
     assert "my photo.png" in fails(capsys, *arguments)
     assert "no run here" in fails(capsys, "explore", photo, "--run", tmp_path)
+
+
+def test_explore_takes_any_photo_and_says_what_is_wrong(run, tmp_path, capsys):
+    out, photo = tmp_path / "out.html", tmp_path / "photo.png"
+    command = ["explore", str(photo), "--run", str(run), "-o", str(out), "--size", "48"]
+    for mode, size in {
+        "L": (10, 10),
+        "RGBA": (30, 40),
+        "1": (1, 1),
+        "RGB": (9, 400),
+    }.items():
+        Image.new(mode, size).save(photo)
+        assert main(command) == 0
+        assert out.stat().st_size < 2.2e6
+        out.unlink()
+    assert "not one patch" in fails(capsys, *command[:-1], "5")
+    Image.new("RGB", (3, 9000)).save(photo)
+    assert "3 x 9000 pixels is too narrow" in fails(capsys, *command)
+    assert "name a file" in fails(capsys, *command, "-o", tmp_path)
+    assert "ends in .html" in fails(capsys, *command, "-o", tmp_path / "page.png")
+    assert "a photo, came Is a directory" in fails(capsys, "explore", tmp_path)

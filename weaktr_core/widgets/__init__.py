@@ -1,7 +1,14 @@
 """Explorers: one call with plain arrays, live in Jupyter and on the printed page."""
 
+from weaktr_core.widgets.controls import explore_live
 from weaktr_core.widgets.heads import explore_heads
 from weaktr_core.widgets.patches import explore_patches
 from weaktr_core.widgets.photo import explore_photo, photo_attention
 
-__all__ = ["explore_heads", "explore_patches", "explore_photo", "photo_attention"]
+__all__ = [
+    "explore_heads",
+    "explore_live",
+    "explore_patches",
+    "explore_photo",
+    "photo_attention",
+]
