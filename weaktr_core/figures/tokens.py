@@ -59,7 +59,10 @@ def show_shares(shares: Mapping[str, np.ndarray], even: Sequence[float]) -> np.n
         axes.axis("on")
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(stage, fontsize=9)
+        axes.set_xticks(layers)
         axes.set_xlabel("layer")
         axes.set_ylabel("share of the attention on patches")
-    panels[-1].legend(fontsize=7, loc="upper left")
+    handles, names = panels[0].get_legend_handles_labels()
+    panels[0].figure.legend(handles, names, fontsize=8, ncols=3, frameon=False,
+                            loc="lower center", bbox_to_anchor=(0.5, -0.06))  # fmt: skip
     return panels
