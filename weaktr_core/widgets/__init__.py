@@ -4,8 +4,10 @@ from weaktr_core.widgets.controls import explore_live
 from weaktr_core.widgets.heads import explore_heads
 from weaktr_core.widgets.patches import explore_patches
 from weaktr_core.widgets.photo import explore_photo, photo_attention
+from weaktr_core.widgets.tokens import explore_class_tokens
 
 __all__ = [
+    "explore_class_tokens",
     "explore_heads",
     "explore_live",
     "explore_patches",
