@@ -50,26 +50,36 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
-    """Model, settings, dataset and input statistics of a run of either step."""
-    from weaktr_core.checkpoints import CheckpointError, load_checkpoint, load_segmenter
+def load_run(folder: str) -> tuple[Any, Any, Any]:
+    """Network, settings and input statistics of a run of either step."""
+    from weaktr_core.checkpoints import load_checkpoint, load_segmenter
     from weaktr_core.pretrained import normalisation
     from weaktr_core.runs import Run
     from weaktr_core.runtime import default_device
 
-    run = Run(arguments.run)
+    run = Run(folder)
     settings = run.config
     is_seg = settings.get("step") == 2
     config = (SegConfig if is_seg else CamConfig).from_dict(settings)
     model: Any = (load_segmenter if is_seg else load_checkpoint)(run.best)
-    data = open_data(arguments.data or settings["data"], arguments.split, config.img_size)
+    return model.to(default_device()), config, normalisation(config.backbone)
+
+
+def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
+    """Network, settings, dataset and input statistics of a run of either step."""
+    from weaktr_core.checkpoints import CheckpointError
+    from weaktr_core.runs import Run
+
+    model, config, statistics = load_run(arguments.run)
+    where = arguments.data or Run(arguments.run).config["data"]
+    data = open_data(where, arguments.split, config.img_size)
     if list(data.classes) != model.notes["classes"]:
         raise CheckpointError(
             f"{arguments.run}: trained on {len(model.notes['classes'])} classes "
             f"({model.notes['classes'][0]}, …), the data has {len(data.classes)} "
             f"({data.classes[0]}, …)"
         )
-    return model.to(default_device()), config, data, normalisation(config.backbone)
+    return model, config, data, statistics
 
 
 def views_of(arguments: argparse.Namespace, config: CamConfig | SegConfig):
