@@ -25,8 +25,9 @@ From tags to masks:
   python -m weaktr_core segment   PHOTO --run RUN          masks of your own photos
   python -m weaktr_core explore   PHOTO                    what every head looks at
 
-FOLDER is laid out like VOC 2012 or COCO. Without --data the built-in generated scenes
-are used, so everything can be tried at once, without a download.
+FOLDER holds photos and a table tags.csv (photo,tags,split), or is laid out like VOC 2012
+or COCO. Without --data the built-in generated scenes are used, so everything can be tried
+at once, without a download.
 """
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from weaktr_core.commands.common import (
     CRF_NAMES,
+    SCALES_HELP,
     UsageError,
     add_command,
     crf_settings,
@@ -35,14 +36,18 @@ def add_segment(commands) -> None:
         "segment",
         segment_command,
         "Draw masks of photos with a trained network of either step.",
-        "Writes to --out: masks/NAME.png (palette PNG, 0 background, k + 1 class k), "
-        "overlays/NAME.jpg (the photo, coloured, with a legend) and, for a network of "
+        "Writes masks/NAME.png (palette PNG, 0 background, k + 1 for class k), "
+        "overlays/NAME.jpg (the photo, coloured, with a legend) and, with a network of "
         "train-cam, explorers/NAME.html (what every attention head sees). "
         "Nobody has tagged a new photo, so a network of train-cam says itself what is "
         "in it: every class that its patch classifier gives a probability of 0.5 or "
         "more, and always the likeliest one. --tags says it instead. A network of "
         "train-seg gives each pixel its likeliest class; there --tags rules out all "
         "other classes.",
+        [
+            "cat.jpg dog.jpg --run build/runs/laptop",
+            "holiday/ --run my_run --tags cat,sofa -o holiday_masks",
+        ],
     )
     command.add_argument(
         "photos", nargs="+", metavar="PHOTO", help="photos, or folders of photos"
@@ -65,9 +70,7 @@ def add_segment(commands) -> None:
         help="short side that the network sees, pixels; default: as in the run's "
         "evaluation",
     )
-    command.add_argument(
-        "--scales", nargs="+", type=float, help="default: the run's setting"
-    )
+    command.add_argument("--scales", nargs="+", type=float, help=SCALES_HELP)
     command.add_argument(
         "--crf",
         choices=["auto", "none", *CRF_NAMES],
@@ -243,7 +246,7 @@ def segment_command(arguments: argparse.Namespace) -> None:
     from tqdm.auto import tqdm
 
     from weaktr_core.data import DataError
-    from weaktr_core.data.files import read_image, shorten
+    from weaktr_core.data.files import shorten
 
     photos = find_photos(arguments.photos)
     segmenter, classes = make_segmenter(arguments)
@@ -251,7 +254,7 @@ def segment_command(arguments: argparse.Namespace) -> None:
     troubles: list[str] = []
     for name, path in tqdm(photos.items(), desc="segment", unit="photo"):
         try:
-            photo = check_photo(read_image(path, upright=True), path)
+            photo = read_photo(path)
         except DataError as error:
             troubles.append(str(error))
             continue
@@ -259,7 +262,7 @@ def segment_command(arguments: argparse.Namespace) -> None:
         desk.write(name, photo, found, segmenter)
         tqdm.write(f"{name}: {', '.join(found.describe(classes))}", file=sys.stdout)
     if len(troubles) < len(photos):
-        log(f"done: {desk.folder}, masks, overlays{' and explorers' * desk.explored}")
+        log(f"done: {desk.folder}, masks, overlays{' and explorers' * bool(desk.explored)}")
     if troubles:
         share = f"{len(troubles)} of {len(photos)} photos left out: "
         raise UsageError(share * (len(photos) > 1) + shorten(troubles, 2))
@@ -267,6 +270,8 @@ def segment_command(arguments: argparse.Namespace) -> None:
 
 def make_segmenter(arguments: argparse.Namespace) -> tuple[Callable, list[str]]:
     """The network of the run, ready for photos, and its class names."""
+    if arguments.size is not None and arguments.size < 32:
+        raise UsageError(f"--size is 32 pixels or more, got {arguments.size}")
     model, config, statistics = load_run(arguments.run)
     classes = model.notes["classes"]
     is_cam = isinstance(config, CamConfig)
@@ -350,11 +355,15 @@ def find_photos(given: Sequence[str]) -> dict[str, Path]:
     return named
 
 
-def check_photo(photo: np.ndarray, path: Path) -> np.ndarray:
-    """Refuse what no network was made for."""
+def read_photo(path: Path) -> np.ndarray:
+    """An upright photo; a strip that no network was made for is refused."""
+    from weaktr_core.data import DataError
+    from weaktr_core.data.files import read_image
+
+    photo = read_image(path, upright=True)
     height, width = photo.shape[:2]
     if max(height, width) > 8 * min(height, width):
-        raise UsageError(f"{path}: {width} x {height} pixels is too long a strip; cut it")
+        raise DataError(f"{path}: {width} x {height} pixels is too long a strip; cut it")
     return photo
 
 
