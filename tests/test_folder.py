@@ -87,4 +87,4 @@ def test_voc_layout_is_read_back_as_it_was(tmp_path):
     assert np.unique(read.mask).tolist() == sorted((0, bird + 1, cat + 1, 255))
     assert (read.mask == cat + 1).sum() == 64 and np.abs(read.image - 90.0).max() < 3
     with pytest.raises(ValueError, match="no class snail"):
-        write_voc(tmp_path, "train", [], ("snail",))
+        write_voc(tmp_path, "train", [sample], ("cat", "snail"))

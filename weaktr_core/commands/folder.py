@@ -110,24 +110,28 @@ def write_voc(
         folder: receives ``JPEGImages``, ``Annotations`` and the rest.
         split: name of the list, "train" or "val".
         samples: with the tags and masks of ``classes``.
-        classes: K names, all of them VOC's.
+        classes: K names; those that occur must be VOC's.
 
     Raises:
-        ValueError: for a class that VOC does not have.
+        ValueError: for a tag that VOC does not have.
     """
-    if unknown := [name for name in classes if name not in VOC_CLASSES]:
-        raise ValueError(f"VOC has no class {', '.join(unknown)}")
-    ids = np.arange(256, dtype=np.uint8)
-    ids[1 : len(classes) + 1] = [VOC_CLASSES.index(name) + 1 for name in classes]
+    ids = np.full(256, IGNORE, dtype=np.uint8)
+    ids[0] = 0
+    for k, name in enumerate(classes, 1):
+        ids[k] = VOC_CLASSES.index(name) + 1 if name in VOC_CLASSES else IGNORE
     names = []
     for sample in samples:
         names.append(sample.name)
         save(Image.fromarray(sample.image), folder / "JPEGImages" / f"{sample.name}.jpg")
         tagged = [classes[int(k)] for k in np.flatnonzero(sample.tags)]
+        if unknown := [name for name in tagged if name not in VOC_CLASSES]:
+            raise ValueError(f"VOC has no class {', '.join(unknown)}")
         write_annotation(folder / "Annotations" / f"{sample.name}.xml", tagged)
         if sample.mask is not None:
-            mask = ids[np.where(sample.mask > len(classes), IGNORE, sample.mask)]
-            save(Image.fromarray(mask), folder / "SegmentationClass" / f"{sample.name}.png")
+            save(
+                Image.fromarray(ids[sample.mask]),
+                folder / "SegmentationClass" / f"{sample.name}.png",
+            )
     listed = folder / "ImageSets" / "Segmentation" / f"{split}.txt"
     listed.parent.mkdir(parents=True, exist_ok=True)
     listed.write_text("\n".join(names) + "\n", encoding="utf8")
