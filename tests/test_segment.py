@@ -101,6 +101,15 @@ def test_photos_are_turned_as_exif_asks(runs, tmp_path):
     assert read_mask(tmp_path / "masks" / "lying.png").shape == (64, 40)
 
 
+def test_large_photos_are_worked_on_small_and_given_back_large(runs, tmp_path):
+    path = tmp_path / "Große Katze.JPG"
+    Image.fromarray(scene(9, 5, (64, 96)).image).resize((1500, 1000)).save(path)
+    options = ["-o", tmp_path, "--explorers", 0, "--size", 48, "--scales", 1]
+    for run in runs.values():
+        assert segment(path, "--run", run, *options) == 0
+        assert read_mask(tmp_path / "masks" / "Große Katze.png").shape == (1000, 1500)
+
+
 def test_a_folder_keeps_going_over_a_broken_photo(runs, photo, tmp_path, capsys):
     whole = photo.read_bytes()
     (photo.parent / "cut.png").write_bytes(whole[: len(whole) // 2])

@@ -226,7 +226,8 @@ def at_most(photo: np.ndarray, side: int) -> np.ndarray:
         return photo
     factor = side / max(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BICUBIC))
+    # a copy, since the CRF refuses the read-only view that np.asarray would give
+    return np.array(Image.fromarray(photo).resize(size, Image.Resampling.BICUBIC))
 
 
 def enlarge(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -262,7 +263,7 @@ def segment_command(arguments: argparse.Namespace) -> None:
         desk.write(name, photo, found, segmenter)
         tqdm.write(f"{name}: {', '.join(found.describe(classes))}", file=sys.stdout)
     if len(troubles) < len(photos):
-        log(f"done: {desk.folder}, masks, overlays{' and explorers' * bool(desk.explored)}")
+        log(f"done: {desk.folder}/ masks, overlays{', explorers' * bool(desk.explored)}")
     if troubles:
         share = f"{len(troubles)} of {len(photos)} photos left out: "
         raise UsageError(share * (len(photos) > 1) + shorten(troubles, 2))
