@@ -151,3 +151,12 @@ def test_explore_writes_one_page(run, tmp_path, capsys):
     photo.write_bytes(photo.read_bytes()[:60])
     assert "my photo.png" in fails(capsys, *arguments)
     assert "no run here" in fails(capsys, "explore", photo, "--run", tmp_path)
+
+
+def test_processes_beside_the_first_join_its_run(tmp_path, monkeypatch):
+    from weaktr_core.commands.train import join_run
+
+    assert not join_run(str(tmp_path), False) and join_run(str(tmp_path), True)
+    monkeypatch.setenv("RANK", "1")
+    (tmp_path / "config.json").write_text("{}")
+    assert join_run(str(tmp_path), False)

@@ -43,11 +43,11 @@ def cam_network(**options):
 
 
 def test_1_r_channels_are_dealt_to_heads_like_cards():
-    channels = torch.arange(12.0).view(1, 1, 12)  # one token, D = 12, H = 3
-    official = AdaptiveFusion(2, 3, 4, official=True).split(channels)
-    ours = AdaptiveFusion(2, 3, 4).split(channels)
-    assert official[0, 1, 0].tolist() == [1, 4, 7, 10]  # not one head's own
-    assert ours[0, 1, 0].tolist() == [4, 5, 6, 7]
+    channels = torch.arange(24.0).view(1, 1, 24)  # one token, D = 24, H = 3
+    official = AdaptiveFusion(4, 3, 8, official=True).split(channels)
+    ours = AdaptiveFusion(4, 3, 8).split(channels)
+    assert official[0, 1, 0].tolist() == [1, 4, 7, 10, 13, 16, 19, 22]
+    assert ours[0, 1, 0].tolist() == [8, 9, 10, 11, 12, 13, 14, 15]
 
 
 def test_2_r_positions_are_sampled_a_hair_off():
