@@ -7,7 +7,9 @@ from PIL import Image
 
 from weaktr_core.__main__ import build_parser, main
 
-COMMANDS = ["train-cam", "make-labels", "train-seg", "evaluate", "explore", "doctor"]
+COMMANDS = [
+    "train-cam", "make-labels", "train-seg", "evaluate", "segment", "explore", "doctor",
+]  # fmt: skip
 SMOKE = ["--preset", "smoke", "--set", "epochs=1", "precision=no", "img_size=48"]
 
 
@@ -175,3 +177,12 @@ def test_explore_takes_any_photo_and_says_what_is_wrong(run, tmp_path, capsys):
     assert "name a file" in fails(capsys, *command, "-o", tmp_path)
     assert "ends in .html" in fails(capsys, *command, "-o", tmp_path / "page.png")
     assert "a photo, came Is a directory" in fails(capsys, "explore", tmp_path)
+
+
+def test_processes_beside_the_first_join_its_run(tmp_path, monkeypatch):
+    from weaktr_core.commands.train import join_run
+
+    assert not join_run(str(tmp_path), False) and join_run(str(tmp_path), True)
+    monkeypatch.setenv("RANK", "1")
+    (tmp_path / "config.json").write_text("{}")
+    assert join_run(str(tmp_path), False)

@@ -4,6 +4,7 @@ R: what "official" mode reproduces, since released weights need it.
 F: what is fixed here, whatever the mode.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -42,11 +43,11 @@ def cam_network(**options):
 
 
 def test_1_r_channels_are_dealt_to_heads_like_cards():
-    channels = torch.arange(12.0).view(1, 1, 12)  # one token, D = 12, H = 3
-    official = AdaptiveFusion(2, 3, 4, official=True).split(channels)
-    ours = AdaptiveFusion(2, 3, 4).split(channels)
-    assert official[0, 1, 0].tolist() == [1, 4, 7, 10]  # no head wrote these together
-    assert ours[0, 1, 0].tolist() == [4, 5, 6, 7]
+    channels = torch.arange(24.0).view(1, 1, 24)  # one token, D = 24, H = 3
+    official = AdaptiveFusion(4, 3, 8, official=True).split(channels)
+    ours = AdaptiveFusion(4, 3, 8).split(channels)
+    assert official[0, 1, 0].tolist() == [1, 4, 7, 10, 13, 16, 19, 22]
+    assert ours[0, 1, 0].tolist() == [8, 9, 10, 11, 12, 13, 14, 15]
 
 
 def test_2_r_positions_are_sampled_a_hair_off():
@@ -204,3 +205,22 @@ def test_19_f_no_gpu_calls_and_no_extensions_are_needed():
     banned = re.compile(r"\.cuda\(\)|^\s*(import|from) (apex|xformers|mmcv)", re.MULTILINE)
     for path in Path(weaktr_core.__file__).parent.rglob("*.py"):
         assert not banned.search(path.read_text("utf8")), path
+
+
+CHAPTER = Path(__file__).parents[1] / "book" / "13_full_scale.ipynb"
+
+
+def test_chapter_13_lists_the_traps_that_are_tested():
+    cells = ["".join(c["source"]) for c in json.loads(CHAPTER.read_text("utf8"))["cells"]]
+    listed = re.findall(r"^\| (\d+) \| ([RF]) \|", "\n".join(cells), re.MULTILINE)
+    own = Path(__file__).read_text("utf8")
+    tested = re.findall(r"^def test_(\d+)_([rf])_", own, re.MULTILINE)
+    assert listed == [(number, kind.upper()) for number, kind in tested]
+    assert [int(number) for number, _ in listed] == list(range(1, 20))
+
+
+def test_chapter_13_quotes_its_tests_as_they_are():
+    cells = ["".join(c["source"]) for c in json.loads(CHAPTER.read_text("utf8"))["cells"]]
+    quoted = [c.split("\n\n\n")[0] for c in cells if c.startswith("def test_")]
+    own = Path(__file__).read_text("utf8")
+    assert len(quoted) == 2 and all(text in own for text in quoted)

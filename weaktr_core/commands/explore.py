@@ -18,6 +18,7 @@ def add_explore(commands) -> None:
         "Write a head explorer of a photo: one HTML file that needs no server.",
         "Without --run the heads are DINOv2-S's; with it those of a trained CAM "
         "network, and each class has a token to look from.",
+        ["holiday.jpg", "holiday.jpg --run build/runs/laptop -o heads.html"],
     )
     command.add_argument("photo", help="any photo; EXIF orientation is respected")
     command.add_argument("--run", help="folder written by train-cam")

@@ -26,9 +26,12 @@ def add_make_labels(commands) -> None:
         "make-labels",
         make_labels_command,
         "Write CAMs and pseudo-masks of tagged images.",
-        "Interrupted, it continues where it stopped.",
+        "The tags decide which classes a mask may have. Writes cams/NAME.npz, "
+        "masks/NAME.png for train-seg, sheet.jpg to look at, and labels.json, which says "
+        "what was chosen. Interrupted, it continues where it stopped.",
+        ["build/runs/laptop", "RUN --crf none --threshold 0.4"],
     )
-    add_run_arguments(command, "train")
+    add_run_arguments(command, "train", "train-cam")
     command.add_argument("--out", help="folder to write; default: RUN/labels")
     command.add_argument(
         "--cams",
@@ -44,7 +47,7 @@ def add_make_labels(commands) -> None:
         "--crf",
         default="voc-cam",
         choices=["none", *CRF_NAMES],
-        help="published settings to refine with; none to leave it",
+        help="let the photo's edges correct the masks, with published settings",
     )
     command.add_argument(
         "--ignore-band",
