@@ -157,6 +157,86 @@ function legend(low, high) {
   bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
   return make("span", { class: "wt-legend" }, low, bar, high);
 }
+function nearest(values, wanted) {
+  // index of the value that is closest
+  let best = 0;
+  values.forEach((v, i) => {
+    if (Math.abs(v - wanted) < Math.abs(values[best] - wanted)) best = i;
+  });
+  return best;
+}
+
+function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function photoPixels(photo, [h, w]) {
+  // colours of a photo at a size, four bytes per pixel
+  const canvas = make("canvas", { width: w, height: h });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(photo, 0, 0, w, h);
+  return context.getImageData(0, 0, w, h).data;
+}
+
+function drawPixels(canvas, [h, w], colour) {
+  // `colour(i)` is the [red, green, blue] of the i-th pixel, row by row
+  canvas.width = w;
+  canvas.height = h;
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(w, h);
+  for (let i = 0, k = 0; i < h * w; i++) {
+    const [red, green, blue] = colour(i);
+    image.data[k++] = red;
+    image.data[k++] = green;
+    image.data[k++] = blue;
+    image.data[k++] = 255;
+  }
+  context.putImageData(image, 0, 0);
+}
+
+function drawLabels(canvas, pixels, labels, grid, colours) {
+  // labels in class colours over a dimmed photo, as Python's show_mask mixes them
+  drawPixels(canvas, grid, (i) => {
+    const label = labels[i], c = label === 255 ? [255, 255, 255] : colours[label];
+    const photo = [pixels[4 * i], pixels[4 * i + 1], pixels[4 * i + 2]];
+    return label === 0 ? photo.map((v) => Math.floor(0.45 * v)) :
+      photo.map((v, k) => Math.floor(0.35 * v + 0.65 * c[k]));
+  });
+}
+
+function classLegend(ids, names, colours) {
+  // a coloured square and a name for each label
+  return make("ul", { class: "wt-classes" }, ...ids.map((id) => {
+    const swatch = make("span", { class: "wt-swatch", "aria-hidden": "true" });
+    swatch.style.background = `rgb(${colours[id].join(",")})`;
+    return make("li", {}, swatch, names[id]);
+  }));
+}
+
+function tick(label, change) {
+  // a labelled checkbox
+  const box = make("input", { type: "checkbox", onchange: () => change(box.checked) });
+  return make("label", { class: "wt-field" }, box, " " + label);
+}
+
+function range(label, attributes, change) {
+  // a labelled slider that shows its value; `set(value, text)` moves it from outside
+  const slider = make("input", { type: "range", ...attributes,
+    oninput: () => change(Number(slider.value)) });
+  const output = make("output", { class: "wt-value" });
+  const field = make("label", { class: "wt-field wt-range" }, label + " ", slider, output);
+  field.show = (value, text) => {
+    slider.value = value;
+    slider.setAttribute("aria-valuetext", text);
+    output.textContent = text;
+  };
+  return field;
+}
+
+const percent = (share) => `${Math.round(100 * share)} %`;
 
 const STYLE = `
 .wt { color-scheme: light; background: #fff; color: #1a1a1a; border: 1px solid #c9c9c9;
@@ -187,4 +267,11 @@ const STYLE = `
 .wt input[type=checkbox] { width: 18px; height: 18px; vertical-align: -4px; margin: 0 4px 0 0;
   accent-color: #0b62c4; }
 @media (pointer: coarse) { .wt select, .wt .wt-bar button { min-height: 40px; } }
+.wt-value { display: inline-block; min-width: 3.2em; margin-left: 6px;
+  font-variant-numeric: tabular-nums; }
+.wt .wt-classes { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 14px;
+  margin: 6px 0 0; padding: 0; }
+.wt .wt-classes li { margin: 0; }
+.wt-swatch { display: inline-block; width: 13px; height: 13px; margin-right: 5px;
+  border: 1px solid #555; vertical-align: -1px; }
 `;

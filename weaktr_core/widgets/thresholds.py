@@ -1,0 +1,150 @@
+"""The threshold explorer: one background score, and the labels that it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from weaktr_core.figures.style import class_colours
+from weaktr_core.metrics import THRESHOLDS, best_class
+from weaktr_core.widgets.host import explorer
+from weaktr_core.widgets.pack import check_photo, jpeg, pack
+
+
+def explore_thresholds(
+    photos: Sequence[np.ndarray],
+    scores: Sequence[np.ndarray],
+    classes: Sequence[np.ndarray],
+    masks: Sequence[np.ndarray] | None = None,
+    *,
+    class_names: Sequence[str],
+    thresholds: np.ndarray = THRESHOLDS,
+    iou: np.ndarray | None = None,
+    otsu: float | None = None,
+    peeked: float | None = None,
+    crf: Sequence[np.ndarray] | None = None,
+    crf_thresholds: Sequence[float] = (),
+    names: Sequence[str] | None = None,
+    host: str | None = None,
+) -> Any:
+    """Move the background score and see the labels it makes, and how good they are.
+
+    A page keeps two bytes per pixel: the label of the best class, and how many of the
+    thresholds its score beats strictly. So every threshold of the list gives exactly
+    the labels of `pseudo_labels.label_map`. A CRF cannot run in a browser: its label
+    maps are made before, at a few thresholds, and the one nearest to the slider is
+    shown.
+
+    Args:
+        photos: (height, width, 3) uint8 each.
+        scores: (P, h, w) each, in [0, 1], of the P classes in the photo.
+        classes: (P,) each, their indices k.
+        masks: (h, w) each, true labels 0, k + 1 or 255; None where there are none.
+        class_names: K names.
+        thresholds: (T,) background scores, rising; at most 255.
+        iou: (T, K + 1) of a whole dataset, background first, as `metrics.Sweep.iou`.
+        otsu: a background score chosen without masks.
+        peeked: one chosen with masks.
+        crf: (M, h, w) uint8 each, labels after a CRF at each of ``crf_thresholds``.
+        crf_thresholds: (M,) background scores.
+        names: what the photos show; default "photo 1", …
+        host: "live", "html", or None to find out, see `host.choose_host`.
+
+    Returns:
+        A live widget with the traits ``photo`` (int), ``threshold`` (float), ``crf``
+        and ``truth`` (bool: the true mask's outline) and ``curve`` (-1: mean of all
+        classes, else a label), or a `host.Page`.
+
+    Raises:
+        ValueError: where shapes do not fit.
+    """
+    thresholds = check_thresholds(np.asarray(thresholds), iou, len(class_names) + 1)
+    names = names or [f"photo {n + 1}" for n in range(len(photos))]
+    nothing = [None] * len(photos)
+    masks, crf = (nothing if x is None else x for x in (masks, crf))
+    columns = (photos, scores, classes, masks, crf, names)
+    shown = [
+        describe(*one, thresholds, len(crf_thresholds))
+        for one in zip(*columns, strict=True)
+    ]
+    data = dict(
+        photos=shown,
+        thresholds=np.round(thresholds, 6).tolist(),
+        marks=named_marks(otsu, peeked),
+        curves=describe_curves(iou),
+        crf=[float(t) for t in crf_thresholds],
+        names=["background", *map(str, class_names)],
+        colours=class_colours(np.arange(len(class_names) + 1)).tolist(),
+    )
+    start = next((t for t in (otsu, peeked) if t is not None), float(np.median(thresholds)))
+    state = dict(photo=0, threshold=float(start), crf=False, truth=False, curve=-1)
+    sentence = f"{names[0]}: the labels that a background score of {start:.2f} makes."
+    return explorer(
+        "thresholds", data, state, sentence=sentence, poster=shown[0]["jpeg"], host=host
+    )
+
+
+def describe(
+    photo: np.ndarray,
+    scores: np.ndarray,
+    classes: np.ndarray,
+    mask: np.ndarray | None,
+    crf: np.ndarray | None,
+    name: str,
+    thresholds: np.ndarray,
+    count: int,
+) -> dict[str, Any]:
+    """A photo, the order of its scores among the thresholds, and its label maps."""
+    check_photo(photo)
+    if scores.ndim != 3 or len(scores) != len(classes):
+        raise ValueError(
+            f"scores are (P, h, w) of P classes, came {scores.shape} of {len(classes)}"
+        )
+    size = scores.shape[1:]
+    if mask is not None and mask.shape != size:
+        raise ValueError(f"mask is {mask.shape}, scores are {size}")
+    if crf is not None and crf.shape != (count, *size):
+        raise ValueError(
+            f"crf is {(count, *size)} for {count} thresholds, came {crf.shape}"
+        )
+    best, score = best_class(scores, classes)
+    return dict(
+        name=str(name),
+        jpeg=jpeg(photo),
+        grid=list(size),
+        present=[int(k) + 1 for k in classes],
+        best=pack(best.astype(np.uint8)),
+        beaten=pack(np.searchsorted(thresholds, score, side="left").astype(np.uint8)),
+        mask=None if mask is None else pack(mask.astype(np.uint8)),
+        crf=None if crf is None else pack(crf.astype(np.uint8)),
+    )
+
+
+def check_thresholds(
+    thresholds: np.ndarray, iou: np.ndarray | None, labels: int
+) -> np.ndarray:
+    """The thresholds, or a ValueError that says what is wrong with them."""
+    rising = thresholds.ndim == 1 and (np.diff(thresholds) > 0).all()
+    if not rising or not 2 <= len(thresholds) <= 255:
+        raise ValueError(f"thresholds are 2 to 255 rising numbers, came {thresholds}")
+    if iou is not None and iou.shape != (len(thresholds), labels):
+        raise ValueError(f"iou is {(len(thresholds), labels)}, came {iou.shape}")
+    return thresholds
+
+
+def describe_curves(iou: np.ndarray | None) -> list[list[float | None]]:
+    """The mean over classes, then each label's IoU, by threshold; None where none."""
+    if iou is None:
+        return []
+    curves = np.concatenate([np.nanmean(iou, axis=1, keepdims=True), iou], axis=1).T
+    return [
+        [None if np.isnan(v) else round(float(v), 4) for v in curve] for curve in curves
+    ]
+
+
+def named_marks(otsu: float | None, peeked: float | None) -> list[list[Any]]:
+    """What the buttons jump to."""
+    marks = [["Otsu, no mask", otsu], ["peeked at masks", peeked]]
+    return [[name, float(value)] for name, value in marks if value is not None]
