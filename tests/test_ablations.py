@@ -116,7 +116,8 @@ def test_coupling_uses_one_attention_map_for_all_classes(scripts, model, images)
 def test_grad_cam_equals_the_textbook_one_image_and_class_at_a_time(scripts, model, images):
     tags = torch.zeros(2, CLASSES)
     tags[0, [1, 4]], tags[1, 7] = 1, 1
-    maps, tokens = scripts[1].grad_cam(model, images, tags)
+    with torch.no_grad():  # as the ablations call it
+        maps, tokens = scripts[1].grad_cam(model, images, tags)
     assert (maps[tags == 0] == 0).all() and tokens.grid == (4, 4)
     block = model.backbone.vit.blocks[-1].norm1
     for b, k in ((0, 1), (0, 4), (1, 7)):

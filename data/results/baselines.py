@@ -48,6 +48,7 @@ def coupled(
     return attention.unflatten(1, grid)[:, None] * coarse
 
 
+@torch.enable_grad()
 def grad_cam(
     model: WeakTr,
     images: Float[Tensor, "B 3 height width"],
@@ -70,9 +71,8 @@ def grad_cam(
         return kept[0]
 
     hook = model.backbone.vit.blocks[-1].norm1.register_forward_hook(keep)
-    with torch.enable_grad():
-        tokens = model.encode(images)
-        logits = model.patch_head(tokens_to_map(tokens.patches, tokens.grid)).mean((2, 3))
+    tokens = model.encode(images)
+    logits = model.patch_head(tokens_to_map(tokens.patches, tokens.grid)).mean((2, 3))
     hook.remove()
     inside, maps = kept[0], torch.zeros(*tags.shape, tokens.patches.shape[1])
     patches = slice(-maps.shape[2], None)
@@ -82,5 +82,6 @@ def grad_cam(
         chosen = logits[everyone, order[:, nth]].sum()
         (slope,) = torch.autograd.grad(chosen, inside, retain_graph=True)
         channels = slope[:, patches].mean(dim=1, keepdim=True)  # (B, 1, D)
-        maps[everyone, order[:, nth]] = (inside[:, patches] * channels).sum(2).relu()
-    return (maps * tags[..., None]).detach().unflatten(2, tokens.grid), tokens
+        heat = (inside[:, patches] * channels).sum(dim=2).relu()
+        maps[everyone, order[:, nth]] = heat.detach()
+    return (maps * tags[..., None]).unflatten(2, tokens.grid), tokens
