@@ -95,6 +95,10 @@ def test_a_sweep_tells_the_threshold_that_no_mask_chose(scripts):
     kept = scripts[0].scores(counter.sweep)
     assert abs(kept["label_free_threshold"] - label_free_threshold([score])) < 0.03
     assert kept["miou"] == 1.0 and kept["label_free_miou"] > 0.97
+    flat = SweepCounter(THRESHOLDS, 3)
+    flat.update(ScoredImage(np.ones_like(score), np.array([0]), mask))
+    kept = scripts[0].scores(flat.sweep)
+    assert kept["label_free_threshold"] == 0.0  # one heap: nothing to split
 
 
 def test_rollout_is_a_chain_of_walks_with_rests(scripts, model, images):

@@ -265,8 +265,8 @@ def scores(sweep: Sweep) -> dict:
     above = sweep.counts[:, :, 1:].sum(axis=(1, 2))
     histogram = above[:-1] - above[1:]
     middles = (sweep.thresholds[1:] + sweep.thresholds[:-1]) / 2
-    free = sweep.thresholds[-1]
-    if histogram[1:].any():
+    free = sweep.thresholds[0]
+    if np.count_nonzero(histogram) > 1:  # else there is nothing to split
         free = threshold_otsu(hist=(histogram.astype(float), middles))
     return dict(
         miou=round(sweep.best_miou, 5),
