@@ -9,6 +9,7 @@ import torch
 from naive import tiny_model
 
 from weaktr_core import data
+from weaktr_core.data.transforms import to_batch
 from weaktr_core.metrics import THRESHOLDS, ScoredImage, SweepCounter
 from weaktr_core.model import WeakTr
 from weaktr_core.pseudo_labels import label_free_threshold
@@ -23,8 +24,9 @@ def scripts():
     sys.path.insert(0, str(RESULTS))
     import ablations
     import baselines
+    import fusions
 
-    yield ablations, baselines
+    yield ablations, baselines, fusions
     sys.path.remove(str(RESULTS))
 
 
@@ -50,38 +52,38 @@ def test_the_stack_gives_the_maps_of_the_package(scripts, model, images):
 
 
 def test_a_digest_is_enough_for_the_fine_logits_of_any_fusion(scripts, model):
-    ablations, _ = scripts
+    anew = scripts[2]
     scenes = data.open_dataset("scenes", "train", size=64, count=4)
     fusions = {
-        name: ablations.build_fusion(values["kind"], *model.backbone.shape)
-        for name, values in ablations.FUSIONS.items()
+        name: anew.build_fusion(values["kind"], *model.backbone.shape)
+        for name, values in anew.FUSIONS.items()
     }
-    digest = ablations.digest(model, fusions, scenes, STATISTICS)
-    images = ablations.to_batch([scene.image for scene in scenes], STATISTICS)
+    digest = anew.digest(model, fusions, scenes, STATISTICS)
+    images = to_batch([scene.image for scene in scenes], STATISTICS)
     tokens = model.encode(images)
     logits = digest.fine_logits(digest.own, torch.arange(4))
     expected = model(images).fine_logits
     # rows are stored as float16
     assert torch.allclose(logits, expected, rtol=2e-3, atol=1e-5)
     for name, fusion in fusions.items():
-        weights = ablations.weigh(fusion, digest.features[name])
+        weights = anew.weigh(fusion, digest.features[name])
         assert torch.allclose(weights, fusion(tokens.layers), atol=1e-4), name
 
 
 def test_training_a_fusion_lowers_the_fine_loss(scripts, model):
-    ablations, _ = scripts
+    anew = scripts[2]
     scenes = data.open_dataset("scenes", "train", size=64, count=16)
-    config = ablations.CamConfig(epochs=20, batch_size=8, fusion_lr=0.01)
+    config = anew.CamConfig(epochs=20, batch_size=8, fusion_lr=0.01)
     torch.manual_seed(0)
-    fusions = {"one": ablations.build_fusion("adaptive", *model.backbone.shape)}
-    seen = ablations.digest(model, fusions, scenes, STATISTICS)
+    fusions = {"one": anew.build_fusion("adaptive", *model.backbone.shape)}
+    seen = anew.digest(model, fusions, scenes, STATISTICS)
 
     def loss():
-        weights = ablations.weigh(fusions["one"], seen.features["one"])
-        return ablations.tag_loss(seen.fine_logits(weights, torch.arange(16)), seen.tags)
+        weights = anew.weigh(fusions["one"], seen.features["one"])
+        return anew.tag_loss(seen.fine_logits(weights, torch.arange(16)), seen.tags)
 
     before = loss().item()
-    ablations.train_fusion(fusions["one"], seen, seen.features["one"], config, 20)
+    anew.train_fusion(fusions["one"], seen, seen.features["one"], config, 20)
     assert loss().item() < before
 
 
@@ -137,7 +139,7 @@ def test_grad_cam_equals_the_textbook_one_image_and_class_at_a_time(scripts, mod
 
 
 def test_tables_have_every_row_and_tolerate_missing_step_two(scripts, tmp_path):
-    ablations, _ = scripts
+    ablations = scripts[0]
     names = [n for group in ablations.GROUPS.values() for n in group if n != "random"]
     names += [f"random {draw}" for draw in range(ablations.DRAWS)]
     rows = {name: {"miou": 0.6, "label_free_miou": 0.5} for name in names}

@@ -2,10 +2,11 @@
 
 Reads trained CAM networks (folders of ``train-cam`` on the built-in scenes), takes one
 part at a time away from each, or puts another in its place, and measures the maps.
-Writes ``ablations.json`` and the table ``ablations.md`` beside this file after each run
-it has finished; a run that is in the file already is not measured again. Nothing but
-small fusions is trained: the backbone never hears the fusion, so swapping it on a
-finished network is what another training would have given.
+Writes ``ablations.json`` beside this file after each run it has finished, and prints the
+tables for README.md; a run whose seed is in the file already is not measured again, so
+without a RUN it only prints. Nothing but small fusions is trained: the backbone never
+hears the fusion, so swapping it on a finished network is what another training would
+have given.
 """
 
 from __future__ import annotations
@@ -14,50 +15,37 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from baselines import coupled, grad_cam, rollout
+from fusions import FUSIONS, train_fusions
+from reading import Seen, batches
 from skimage.filters import threshold_otsu
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from weaktr_core import cams
-from weaktr_core.attention import LayerRecord, attention_maps
-from weaktr_core.backbone import Tokens
 from weaktr_core.checkpoints import load_checkpoint
 from weaktr_core.config import CamConfig
 from weaktr_core.data import Sample, TaggedDataset, open_dataset
-from weaktr_core.data.transforms import Statistics, to_batch
-from weaktr_core.fusion import AttentionFusion, build_fusion
-from weaktr_core.grid import map_to_image, tokens_to_map
-from weaktr_core.inference import same_size_batches, tagged_scores
-from weaktr_core.losses import tag_loss
+from weaktr_core.data.transforms import Statistics
+from weaktr_core.fusion import build_fusion
+from weaktr_core.grid import map_to_image
+from weaktr_core.inference import tagged_scores
 from weaktr_core.metrics import THRESHOLDS, ScoredImage, Sweep, SweepCounter
 from weaktr_core.model import WeakTr
 from weaktr_core.pretrained import normalisation
 from weaktr_core.runs import Run
-from weaktr_core.runtime import seed_everything, write_json
-from weaktr_core.training_cam import one_cycle
+from weaktr_core.runtime import write_json
 
 HERE = Path(__file__).parent
 DRAWS = 5
 """Random head weightings; a run's number is their mean."""
 
-FUSIONS = {
-    "adaptive, max pooling": dict(kind="adaptive", pool="max"),
-    "adaptive, mean pooling": dict(kind="adaptive", pool="mean"),
-    "version V2, max pooling": dict(kind="adaptive-v2", pool="max"),
-    "version V1": dict(kind="adaptive-v1"),
-}
-"""Trained anew on the frozen finished network, all alike."""
-
 
 def main() -> None:
-    """Measure each run that is not in the file yet, then write file and table."""
+    """Measure each run that is not in the file yet, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="*", help="folders written by train-cam")
     parser.add_argument("--split", default="test", help="scenes to measure on")
@@ -75,9 +63,7 @@ def main() -> None:
         stored["runs"].append(ablate(Path(folder), config, arguments))
         stored["runs"].sort(key=lambda run: run["seed"])
         write_json(path, stored)
-    text = tables(stored, read_step_two(HERE / "laptop-seg.json"))
-    path.with_suffix(".md").write_text(text, encoding="utf8")
-    sys.stdout.write(text)
+    sys.stdout.write(tables(stored, read_step_two(HERE / "laptop-seg.json")))
 
 
 def ablate(folder: Path, config: CamConfig, arguments: argparse.Namespace) -> dict:
@@ -102,50 +88,6 @@ def ablate(folder: Path, config: CamConfig, arguments: argparse.Namespace) -> di
         rows=rows,
         single_heads=[round(sweep.best_miou, 5) for sweep in heads],
     )
-
-
-class Seen:
-    """One batch, encoded once, for all variants to read.
-
-    The attention is stacked here: a batch of small scenes allows it, and a hundred
-    variants then share it. `weaktr_core.cams` gives the same maps without the stack.
-    """
-
-    def __init__(self, model: WeakTr, tokens: Tokens, gradient: Tensor | None = None):
-        self.model, self.tokens, self.gradient = model, tokens, gradient
-        grid = tokens_to_map(tokens.patches, tokens.grid)
-        self.coarse = cams.coarse_cam(model.patch_head(grid))  # (B, K, h, w)
-        self.stack = attention_maps(tokens.layers)  # (B, L, H, T, T)
-        self.own = model.fusion(tokens.layers)  # (B, L, H), weights as trained
-
-    def cross(self, fused: Tensor, cap: float | None = 1.0) -> Tensor:
-        """Cross-attention map (B, K, h, w) of a fused attention (B, T, T)."""
-        h, w = self.tokens.grid
-        rows = fused[:, : self.model.num_classes, -h * w :]
-        if cap is not None:
-            rows = torch.minimum(rows, cap * rows.mean(dim=2, keepdim=True))
-        return rows.unflatten(2, (h, w))
-
-    def refined(self, fused: Tensor, cam: Tensor) -> Tensor:
-        """A map (B, K, h, w), spread along the patches' attention."""
-        n = cam.shape[2] * cam.shape[3]
-        spread = fused[:, -n:, -n:] @ cam.flatten(2).mT
-        return spread.mT.unflatten(2, self.tokens.grid)
-
-    def fused(self, weights: Tensor) -> Tensor:
-        """Mean over all heads (B, T, T), weighted by (B, L, H) or (L, H)."""
-        weights = weights.expand(self.stack.shape[:3])
-        return torch.einsum("blh,blhts->bts", weights, self.stack) / weights[0].numel()
-
-    def fine(self, weights: Tensor, cap: float | None = 1.0) -> Tensor:
-        """Fine CAM under some head weights."""
-        fused = self.fused(weights)
-        return self.refined(fused, self.cross(fused, cap) * self.coarse)
-
-    def alone(self, layer: int, head: int) -> Tensor:
-        """Fine CAM of one head and no other."""
-        fused = self.stack[:, layer, head]
-        return self.refined(fused, self.cross(fused) * self.coarse)
 
 
 Variant = Callable[[Seen], Tensor]
@@ -208,17 +150,6 @@ OTHERS: dict[str, Variant] = {
 """Other ways to read the same network, and one that does not look at all."""
 
 
-def batches(
-    data: TaggedDataset, statistics: Statistics, title: str
-) -> Iterator[tuple[Tensor, list[Sample]]]:
-    """A dataset as batches of images, with a progress bar."""
-    bar = tqdm(total=len(data), desc=title, unit="image", mininterval=5)
-    for batch in same_size_batches(iter(data), 16):
-        yield to_batch([sample.image for sample in batch], statistics), batch
-        bar.update(len(batch))
-    bar.close()
-
-
 @torch.no_grad()
 def measure(
     model: WeakTr,
@@ -277,134 +208,6 @@ def scores(sweep: Sweep) -> dict:
         ),
         iou=[round(float(v), 5) for v in sweep.iou[sweep.best]],
     )
-
-
-@dataclass
-class Digest:
-    """All that a fusion needs of training scenes to be trained.
-
-    A fine logit is a mean over patches, and a mean can be taken before weights are:
-    instead of each head's N×N block, its column means are enough.
-
-    Attributes:
-        features: {fusion: (B, L, H, dim) pooled, or (B, L·H) for V1}.
-        rows: (B, L·H, K, N), class→patch attention of each head.
-        received: (B, L·H, N), mean over asking patches of patch→patch attention.
-        coarse: (B, K, N).
-        tags: (B, K).
-        own: (B, L, H), weights of the trained network.
-    """
-
-    features: dict[str, Tensor]
-    rows: Tensor
-    received: Tensor
-    coarse: Tensor
-    tags: Tensor
-    own: Tensor
-
-    def fine_logits(self, weights: Tensor, chosen: Tensor, cap: float = 1.0) -> Tensor:
-        """Fine logits (B, K) of some scenes under head weights (B, L, H)."""
-        flat = weights.flatten(1) / weights[0].numel()  # (B, L·H)
-        cross = torch.einsum("bh,bhkn->bkn", flat, self.rows[chosen].float())
-        cross = torch.minimum(cross, cap * cross.mean(dim=2, keepdim=True))
-        received = torch.einsum("bh,bhn->bn", flat, self.received[chosen])
-        cam = cross * self.coarse[chosen]
-        return torch.einsum("bkn,bn->bk", cam, received)
-
-
-@torch.no_grad()
-def digest(
-    model: WeakTr,
-    fusions: dict[str, nn.Module],
-    data: TaggedDataset,
-    statistics: Statistics,
-) -> Digest:
-    """Encode training scenes once."""
-    features: dict[str, list[Tensor]] = {name: [] for name in fusions}
-    parts: dict[str, list[Tensor]] = {
-        name: [] for name in ("rows", "received", "coarse", "tags", "own")
-    }
-    for images, batch in batches(data, statistics, "encode"):
-        seen = Seen(model, model.encode(images))
-        n, flat = seen.tokens.patches.shape[1], seen.stack.flatten(1, 2)
-        for name, fusion in fusions.items():
-            features[name].append(pooled(fusion, seen.tokens.layers))
-        parts["rows"].append(flat[:, :, : model.num_classes, -n:].half())
-        parts["received"].append(flat[:, :, -n:, -n:].mean(dim=2))
-        parts["coarse"].append(seen.coarse.flatten(2))
-        parts["tags"].append(torch.from_numpy(np.stack([one.tags for one in batch])))
-        parts["own"].append(seen.own)
-    joined = {name: torch.cat(values) for name, values in parts.items()}
-    return Digest({k: torch.cat(v) for k, v in features.items()}, **joined)
-
-
-def pooled(fusion: nn.Module, layers: list[LayerRecord]) -> Tensor:
-    """What a fusion takes of a forward pass before anything learned."""
-    if isinstance(fusion, AttentionFusion):
-        batch, _, tokens, _ = layers[0].query.shape
-        return torch.full((batch, fusion.shape[0] * fusion.shape[1]), 1 / tokens)
-    return torch.stack([fusion.pooled(layer) for layer in layers], dim=1)
-
-
-def weigh(fusion: nn.Module, features: Tensor) -> Tensor:
-    """Head weights (B, L, H) from `pooled`: what the fusion's forward does with it."""
-    if isinstance(fusion, AttentionFusion):
-        return fusion.excite(features).sigmoid().unflatten(1, fusion.shape)
-    squeezed = fusion.squeeze(features).flatten(1)
-    weights = fusion.excite(squeezed).sigmoid().unflatten(1, fusion.shape)
-    return weights / weights.mean((1, 2), keepdim=True)
-
-
-def train_fusions(
-    model: WeakTr,
-    config: CamConfig,
-    train: TaggedDataset,
-    statistics: Statistics,
-    epochs: int,
-) -> tuple[dict[str, nn.Module], Tensor]:
-    """Train each of `FUSIONS` from scratch on the frozen network, and look at its own.
-
-    Batch size, rate, schedule and decay are those of the run; scenes are not mirrored.
-    The fine loss is all a fusion ever hears.
-
-    Returns:
-        The fusions, and the mean (L, H) of the trained network's own weights.
-    """
-    fusions = {}
-    for name, values in FUSIONS.items():
-        seed_everything(config.seed)
-        options = {key: value for key, value in values.items() if key == "pool"}
-        fusions[name] = build_fusion(values["kind"], *model.backbone.shape, **options)
-    seen = digest(model, fusions, train, statistics)
-    for name, fusion in fusions.items():
-        train_fusion(fusion, seen, seen.features[name], config, epochs)
-    return fusions, seen.own.mean(dim=0)
-
-
-def train_fusion(
-    fusion: nn.Module, seen: Digest, features: Tensor, config: CamConfig, epochs: int
-) -> None:
-    """Minimise the fine loss over a fusion."""
-    optimizer = torch.optim.AdamW(
-        [
-            dict(params=[p], weight_decay=config.weight_decay if p.ndim > 1 else 0.0)
-            for p in fusion.parameters()
-        ],
-        lr=config.fusion_lr,
-    )
-    steps = len(features) // config.batch_size
-    order = torch.Generator().manual_seed(config.seed)
-    for epoch in range(epochs):
-        shuffled = torch.randperm(len(features), generator=order)
-        for step in range(steps):
-            at = (epoch + step / steps) * config.epochs / epochs
-            for group in optimizer.param_groups:
-                group["lr"] = config.fusion_lr * one_cycle(at, config)
-            chosen = shuffled[step * config.batch_size :][: config.batch_size]
-            logits = seen.fine_logits(weigh(fusion, features[chosen]), chosen)
-            optimizer.zero_grad()
-            tag_loss(logits, seen.tags[chosen]).backward()
-            optimizer.step()
 
 
 GROUPS = {
