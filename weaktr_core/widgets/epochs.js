@@ -18,7 +18,7 @@ function panelOf({ title, curves }, epochs) {
   const x = (e) => PANEL.left + e / Math.max(1, epochs.length - 1) * (PANEL.width - PANEL.left - PANEL.right);
   const y = (v) => PANEL.height - PANEL.bottom -
     (v - low) / (high - low) * (PANEL.height - PANEL.top - PANEL.bottom);
-  const number = (v) => (Math.abs(v) >= 10 ? v.toFixed(1) : v.toFixed(3));
+  const number = (v) => (v === 0 ? "0" : Math.abs(v) >= 10 ? v.toFixed(1) : v.toFixed(3));
   const paths = curves.map((c) => {
     let pen = "M";
     const steps = c.values.map((v, e) => {
@@ -184,25 +184,25 @@ async function render({ model, el }) {
 
 const EPOCHS_STYLE = `
 .wt-epochs input[type=range] { vertical-align: middle; accent-color: #0b62c4; }
-.wt-time output { display: inline-block; min-width: 7em; }
-.wt-weights { flex: 1 1 250px; max-width: 380px; border-collapse: separate; border-spacing: 2px;
+.wt-epochs .wt-time output { display: inline-block; min-width: 7em; }
+.wt-epochs .wt-weights { flex: 1 1 250px; max-width: 380px; border-collapse: separate; border-spacing: 2px;
   font-size: 11px; margin: 0; table-layout: fixed; }
-.wt-weights caption { caption-side: top; text-align: left; padding: 0 0 4px; color: inherit; font-size: 13px; }
-.wt-weights td { padding: 3px 0; text-align: center; border-radius: 3px; border: 0;
+.wt-epochs .wt-weights caption { caption-side: top; text-align: left; padding: 0 0 4px; color: inherit; font-size: 13px; }
+.wt-epochs .wt-weights td { padding: 3px 0; text-align: center; border-radius: 3px; border: 0;
   font-variant-numeric: tabular-nums; }
-.wt-weights th { width: 24px; padding: 0 4px 0 0; text-align: right; font-weight: 400; border: 0; }
+.wt-epochs .wt-weights th { width: 24px; padding: 0 4px 0 0; text-align: right; font-weight: 400; border: 0; }
 .wt-epochs .wt-big canvas { cursor: default; touch-action: auto; }
-.wt-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(72px, 1fr)); gap: 6px; margin-top: 8px; }
-.wt .wt-strip button { margin: 0; padding: 3px; border: 2px solid #c9c9c9; border-radius: 5px;
-  background: none; font-size: 12px; line-height: 1.3; text-align: left; }
-.wt .wt-strip button[aria-pressed="true"] { border-color: #0b62c4; background: #e6eef8; }
-.wt-strip canvas { width: 100%; image-rendering: pixelated; display: block; border-radius: 3px; margin-bottom: 3px; }
-.wt-panels { display: flex; flex-wrap: wrap; gap: 14px; margin-top: 12px; }
-.wt-panel { flex: 1 1 240px; min-width: 0; max-width: 420px; }
-.wt-panel svg { width: 100%; height: auto; display: block; }
-.wt-legend { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 12px; margin: 0; padding: 0; font-size: 12px; }
-.wt-legend li { margin: 0; }
-.wt-legend i { display: inline-block; width: 12px; height: 4px; margin-right: 4px; vertical-align: middle; }
+.wt-epochs .wt-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(72px, 1fr)); gap: 6px; margin-top: 8px; }
+.wt-epochs .wt-strip button { margin: 0; padding: 3px; border: 2px solid #c9c9c9; border-radius: 5px;
+  background: none; font-size: 12px; line-height: 1.3; text-align: left; display: flex; flex-direction: column; }
+.wt-epochs .wt-strip button[aria-pressed="true"] { border-color: #0b62c4; background: #e6eef8; }
+.wt-epochs .wt-strip canvas { width: 100%; image-rendering: pixelated; display: block; border-radius: 3px; margin-bottom: 3px; }
+.wt-epochs .wt-panels { display: flex; flex-wrap: wrap; gap: 14px; margin-top: 12px; }
+.wt-epochs .wt-panel { flex: 1 1 240px; min-width: 0; max-width: 420px; }
+.wt-epochs .wt-panel svg { width: 100%; height: auto; display: block; }
+.wt-epochs .wt-legend { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 12px; margin: 0; padding: 0; font-size: 12px; }
+.wt-epochs .wt-legend li { margin: 0; }
+.wt-epochs .wt-legend i { display: inline-block; width: 12px; height: 4px; margin-right: 4px; vertical-align: middle; }
 `;
 
 export default { render };

@@ -17,7 +17,7 @@ Curves = Mapping[str, Mapping[str, Sequence[float | None]]]
 def explore_training(
     weights: np.ndarray,
     maps: np.ndarray,
-    photos: Sequence[np.ndarray],
+    photos: np.ndarray | Sequence[np.ndarray],
     curves: Curves | None = None,
     *,
     names: Sequence[str] | None = None,
@@ -86,7 +86,7 @@ def describe_panel(
 def check_training(
     weights: np.ndarray,
     maps: np.ndarray,
-    photos: Sequence[np.ndarray],
+    photos: np.ndarray | Sequence[np.ndarray],
     stages: Sequence[str],
     curves: Curves,
 ) -> None:
@@ -102,4 +102,6 @@ def check_training(
     for panel in curves.values():
         for name, values in panel.items():
             if len(values) != len(weights):
-                raise ValueError(f"curve {name!r}: {len(values)} numbers, {expected[0]} epochs")
+                raise ValueError(
+                    f"curve {name!r}: {len(values)} numbers, {expected[0]} epochs"
+                )

@@ -119,11 +119,11 @@ function meanIou(above, truths, all, size) {
   return seen ? sum / seen : 0;
 }
 
-function top(miou) {
+function peak(miou) {
   return miou.reduce((best, v, i) => (v > miou[best] ? i : best), 0);
 }
 
-function drawLabels(canvas, labels, [height, width], colours) {
+function paintLabels(canvas, labels, [height, width], colours) {
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d");
@@ -135,7 +135,7 @@ function drawLabels(canvas, labels, [height, width], colours) {
   context.putImageData(image, 0, 0);
 }
 
-async function open(p) {
+async function opened(p) {
   // a photo with its arrays unpacked
   const [crossRows, patchRows, coarse, truth, image] = await Promise.all([
     unpackRows(p.cross), p.patch && unpackRows(p.patch), unpackRows(p.coarse),
@@ -150,7 +150,7 @@ async function open(p) {
 async function render({ model, el }) {
   const data = model.get("data");
   const [layers, heads] = data.shape, total = layers * heads;
-  const waiting = data.photos.map((p, i) => (i === model.get("photo") ? open(p) : null));
+  const waiting = data.photos.map((p, i) => (i === model.get("photo") ? opened(p) : null));
   const photos = new Array(data.photos.length);
   photos[model.get("photo")] = await waiting[model.get("photo")];
   const equal = () => new Array(total).fill(1);
@@ -319,7 +319,7 @@ async function render({ model, el }) {
   function scoreOf(index, weights) {
     const p = photos[index], maps = fuse(p, weights, data.cap);
     const miou = sweep(p, bestClass(p, maps[model.get("stage")]));
-    return miou[top(miou)];
+    return miou[peak(miou)];
   }
   function keep(index, score, weights) {
     scores.set(key("yours", index), score);
@@ -329,7 +329,7 @@ async function render({ model, el }) {
   async function settle(turn) {
     // the rest of the board, one score at a time, so that the page stays quick
     for (let index = 0; index < data.photos.length; index++) {
-      waiting[index] = waiting[index] || open(data.photos[index]);
+      waiting[index] = waiting[index] || opened(data.photos[index]);
       photos[index] = await waiting[index];
       const rows = { equal: equal(), learned: data.photos[index].learned, yours: heard() };
       for (const [who, weights] of Object.entries(rows)) {
@@ -401,16 +401,16 @@ async function render({ model, el }) {
       pick.setAttribute("aria-pressed", other === stage);
     }
     const cut = model.get("threshold");
-    drawLabels(labels, found.best.map((k, i) => (found.score[i] > cut ? k : 0)), p.mask.shape, p.colours);
+    paintLabels(labels, found.best.map((k, i) => (found.score[i] > cut ? k : 0)), p.mask.shape, p.colours);
     labels.setAttribute("aria-label", `labels at threshold ${cut.toFixed(2)}`);
-    drawLabels(truth, p.truth, p.mask.shape, p.colours);
+    paintLabels(truth, p.truth, p.mask.shape, p.colours);
     return name;
   }
   function draw(quiet = false) {
     const turn = ++draws, index = model.get("photo"), p = now();
     if (!p) return loadPhoto(index);
     const weights = heard(), maps = fuse(p, weights, data.cap), stage = model.get("stage");
-    const found = bestClass(p, maps[stage]), miou = sweep(p, found), best = top(miou);
+    const found = bestClass(p, maps[stage]), miou = sweep(p, found), best = peak(miou);
     for (const i of data.photos.keys()) scores.delete(key("yours", i));
     keep(index, miou[best], weights);
     if (model.get("follow") && model.get("threshold") !== best / (CUTS - 1))
@@ -431,7 +431,7 @@ async function render({ model, el }) {
     return undefined;
   }
   async function loadPhoto(index) {
-    waiting[index] = waiting[index] || open(data.photos[index]);
+    waiting[index] = waiting[index] || opened(data.photos[index]);
     photos[index] = await waiting[index];
     draw();
   }
@@ -467,33 +467,34 @@ async function render({ model, el }) {
 const MIXER_STYLE = `
 .wt-desk { flex: 1 1 280px; min-width: 0; max-width: 420px; }
 .wt-faders { display: grid; gap: 2px; margin-bottom: 10px; touch-action: none; user-select: none; }
-.wt .wt-faders button { min-height: 24px; min-width: 0; padding: 0; border: 1px solid #767676;
+.wt-mixer .wt-faders button { min-height: 24px; min-width: 0; padding: 0; border: 1px solid #767676;
   border-radius: 3px; font-size: 12px; line-height: 22px; cursor: crosshair; }
-.wt .wt-faders .wt-layer { width: 30px; cursor: pointer; }
-.wt .wt-faders .wt-off { opacity: 0.3; }
-.wt .wt-faders button:focus-visible { outline-offset: 0; z-index: 1; position: relative; }
-.wt .wt-desk .wt-bar { margin-bottom: 6px; }
+.wt-mixer .wt-faders .wt-layer { width: 30px; cursor: pointer; }
+.wt-mixer .wt-faders .wt-off { opacity: 0.3; }
+.wt-mixer .wt-faders button:focus-visible { outline-offset: 0; z-index: 1; position: relative; }
+.wt-mixer .wt-desk .wt-bar { margin-bottom: 6px; gap: 6px 8px; }
+.wt-mixer .wt-desk input[type=range] { width: 96px; }
 .wt-mixer input[type=range] { vertical-align: middle; accent-color: #0b62c4; max-width: 130px; }
 .wt-mixer select { max-width: 220px; }
 .wt-mixer .wt-big canvas { cursor: default; touch-action: auto; }
-.wt-cut { margin: 8px 0 0; }
-.wt-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(96px, 1fr)); gap: 8px;
+.wt-mixer .wt-cut { margin: 8px 0 0; }
+.wt-mixer .wt-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(96px, 1fr)); gap: 8px;
   margin-top: 12px; }
-.wt .wt-strip figure, .wt .wt-strip button { margin: 0; padding: 3px; border: 2px solid transparent;
-  border-radius: 5px; background: none; font-size: 12px; line-height: 1.3; text-align: left; }
-.wt .wt-strip button { border-color: #c9c9c9; }
-.wt .wt-strip button[aria-pressed="true"] { border-color: #0b62c4; background: #e6eef8; }
-.wt-strip canvas { width: 100%; image-rendering: pixelated; display: block; border-radius: 3px;
+.wt-mixer .wt-strip figure, .wt-mixer .wt-strip button { margin: 0; padding: 3px; border: 2px solid transparent;
+  border-radius: 5px; background: none; font-size: 12px; line-height: 1.3; text-align: left; display: flex; flex-direction: column; }
+.wt-mixer .wt-strip button { border-color: #c9c9c9; }
+.wt-mixer .wt-strip button[aria-pressed="true"] { border-color: #0b62c4; background: #e6eef8; }
+.wt-mixer .wt-strip canvas { width: 100%; image-rendering: pixelated; display: block; border-radius: 3px;
   margin-bottom: 3px; }
-.wt-strip figcaption { font-size: 12px; margin: 0; padding: 0; }
-.wt-tally { font-weight: 600; margin: 4px 0 8px; min-height: 1.4em; }
-.wt-board { border-collapse: collapse; font-size: 13px; width: auto; margin: 0; color: inherit; }
-.wt-board caption { text-align: left; caption-side: top; padding: 0 0 4px; color: inherit; }
-.wt-board th, .wt-board td { padding: 2px 7px; border-bottom: 1px solid #ddd; text-align: right;
+.wt-mixer .wt-strip figcaption { font-size: 12px; margin: 0; padding: 0; }
+.wt-mixer .wt-tally { font-weight: 600; margin: 4px 0 8px; min-height: 1.4em; }
+.wt-mixer .wt-board { border-collapse: collapse; font-size: 13px; width: auto; margin: 0; color: inherit; }
+.wt-mixer .wt-board caption { text-align: left; caption-side: top; padding: 0 0 4px; color: inherit; }
+.wt-mixer .wt-board th, .wt-mixer .wt-board td { padding: 2px 7px; border-bottom: 1px solid #ddd; text-align: right;
   font-variant-numeric: tabular-nums; }
-.wt-board th { font-weight: 600; }
-.wt-board th:first-child { text-align: left; font-weight: 400; }
-.wt-board [aria-current] { background: #e6eef8; }
+.wt-mixer .wt-board th { font-weight: 600; }
+.wt-mixer .wt-board th:first-child { text-align: left; font-weight: 400; }
+.wt-mixer .wt-board [aria-current] { background: #e6eef8; }
 `;
 
 export default { render };

@@ -55,9 +55,9 @@ def fusion_inputs(
 
 
 def explore_fusion(
-    photos: Sequence[np.ndarray],
+    photos: np.ndarray | Sequence[np.ndarray],
     inputs: Sequence[Mapping[str, np.ndarray]],
-    masks: Sequence[np.ndarray],
+    masks: np.ndarray | Sequence[np.ndarray],
     *,
     class_names: Sequence[str],
     names: Sequence[str] | None = None,
@@ -121,7 +121,9 @@ def explore_fusion(
     top = max(2.0, float(np.ceil(2 * largest) / 2))
     shape = [layers, heads]
     data = dict(shape=shape, cap=cap, top=top, stages=stages, photos=shown)
-    sentence = f"{names[0]}: maps of {layers} x {heads} attention heads, to be mixed by hand."
+    sentence = (
+        f"{names[0]}: maps of {layers} x {heads} attention heads, to be mixed by hand."
+    )
     return explorer(
         "mixer", data, state, sentence=sentence, poster=shown[0]["jpeg"], host=host
     )
