@@ -238,6 +238,27 @@ function range(label, attributes, change) {
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
+async function unpackRows({ codes, tops, top, values }) {
+  // rows that keep their scale: value = scale[row] * values[code]
+  const [flat, rough] = await Promise.all([unpack(codes), unpack(tops)]);
+  const scale = Float64Array.from(rough, (t) => top * (t / 255) ** 2);
+  return { codes: flat, scale, values: Float64Array.from(values) };
+}
+
+function toBytes(values) {
+  // 0 .. largest value -> 0 .. 255, for drawMap and drawOverlay
+  const top = Math.max(values.reduce((a, b) => Math.max(a, b), 0), 1e-30);
+  return Uint8Array.from(values, (v) => Math.floor(255 * Math.max(v, 0) / top + 0.5));
+}
+
+function heatStyle(share) {
+  // background of HEAT at 0..1 and the ink that reads on it
+  const colour = HEAT[Math.floor(255 * Math.min(1, Math.max(0, share)) + 0.5)];
+  const linear = colour.map((c) => (c / 255 <= 0.04 ? c / 3294 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+  const light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  return `background: rgb(${colour.join(", ")}); color: ${light > 0.18 ? "#000" : "#fff"}`;
+}
+
 const STYLE = `
 .wt { color-scheme: light; background: #fff; color: #1a1a1a; border: 1px solid #c9c9c9;
   border-radius: 8px; padding: 12px; font: 14px/1.4 system-ui, sans-serif;
