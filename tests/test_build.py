@@ -8,9 +8,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "book"))
 
-import pages
-
 import build
+import pages
 
 BARS = """import warnings
 from tqdm.auto import tqdm

@@ -46,7 +46,16 @@ def test_overview_names_all_commands():
 def test_labels_and_scores_from_a_run(run, tmp_path, capsys):
     assert main(["make-labels", str(run), "--data", "scenes:3", "--scales", "1"]) == 0
     assert len(list((run / "labels" / "masks").glob("*.png"))) == 3
-    again = ["make-labels", run, "--data", "scenes:3", "--crf", "none", "--threshold", "0.3"]
+    again = [
+        "make-labels",
+        run,
+        "--data",
+        "scenes:3",
+        "--crf",
+        "none",
+        "--threshold",
+        "0.3",
+    ]
     again += ["--cams", run / "labels" / "cams", "--out", tmp_path / "again"]
     assert main([str(a) for a in again]) == 0
     assert not (tmp_path / "again" / "cams").exists()

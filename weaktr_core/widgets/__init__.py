@@ -1,7 +1,5 @@
 """Explorers: one call with plain arrays, live in Jupyter and on the printed page."""
 
-<<<<<<< HEAD
-<<<<<<< HEAD
 from weaktr_core.widgets.clipping import explore_clipping
 from weaktr_core.widgets.controls import explore_live
 from weaktr_core.widgets.epochs import explore_training
