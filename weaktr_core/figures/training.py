@@ -71,7 +71,9 @@ def show_ablation(
         axes.plot(mean, place, "|", color="black", markersize=11, markeredgewidth=1.5)
         axes.plot(scores, [place] * len(scores), "o", color=LINES[1], markersize=4)
     if reference is not None:
-        axes.axvline(np.mean(values[reference]), color="0.6", linestyle=":", zorder=0)
+        axes.axvline(
+            float(np.mean(values[reference])), color="0.6", linestyle=":", zorder=0
+        )
     axes.set_yticks(range(len(values)), list(values), fontsize=8)
     axes.set_ylim(len(values) - 0.5, -0.5)
     axes.set_xlabel(xlabel)
