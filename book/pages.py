@@ -145,7 +145,8 @@ def status_table(minutes: dict[str, int], status: dict) -> str:
     ]
     for name, entry in ran.items():
         seconds = f"{entry['seconds']:.0f}"
-        lines.append(f"| {{doc}}`{name}` | {entry['date']} | {seconds} |")
+        date = entry["date"].replace("-", "\N{NON-BREAKING HYPHEN}")
+        lines.append(f"| {{doc}}`{name}` | {date} | {seconds} |")
     lines.append(f"| together | | {total:.0f} |")
     return "\n".join(lines) + "\n"
 
