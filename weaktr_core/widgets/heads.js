@@ -329,7 +329,7 @@ async function render({ model, el }) {
         make("div", { class: "wt-versus" }, side, table),
         make("div", { class: "wt-bar wt-keep" }, pin, save)),
       grid),
-    make("p", { class: "wt-note" }, legend("no attention", "most of each map")),
+    make("p", { class: "wt-note" }, heatLegend("no attention", "most of each map")),
     make("p", { class: "wt-note" },
       "Click the photo, or drag over it, to ask from another patch; click a small map to " +
       "see its head large, rest the pointer on it to compare. Arrow keys work on both."),

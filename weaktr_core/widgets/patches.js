@@ -1,7 +1,7 @@
 // Patch attention: click a patch, see which patches it attends to.
 
 const PATCHES_STYLE = `
-.wt-side { flex: 1 1 260px; min-width: 0; max-width: 440px; }
+.wt-patches .wt-side { flex: 1 1 260px; min-width: 0; max-width: 440px; }
 .wt-map { width: 100%; max-width: 300px; max-height: 300px; object-fit: contain;
   image-rendering: pixelated; border-radius: 4px; display: block; }
 .wt-patches .wt-grid { grid-template-columns: repeat(auto-fill, minmax(60px, 1fr));
@@ -101,7 +101,7 @@ async function render({ model, el }) {
     make("div", { class: "wt-main" },
       make("div", { class: "wt-big" }, big, say),
       make("div", { class: "wt-side" }, small,
-        make("p", { class: "wt-note" }, legend("no attention", "most of each map")),
+        make("p", { class: "wt-note" }, heatLegend("no attention", "most of each map")),
         make("p", { class: "wt-note" }, "The same patch, layer by layer:"),
         make("div", { class: "wt-grid", role: "group", "aria-label": "layers" },
           ...strip.map(({ button }) => button)))),

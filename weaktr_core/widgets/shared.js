@@ -150,12 +150,12 @@ function glide(elements, change) {
   });
 }
 
-function legend(low, high) {
+function heatLegend(low, high) {
   // what the colours mean, from little to much
   const stops = [0, 64, 128, 192, 255].map((v) => `rgb(${HEAT[v].join(",")})`);
   const bar = make("span", { class: "wt-ramp", "aria-hidden": "true" });
   bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
-  return make("span", { class: "wt-legend" }, low, bar, high);
+  return make("span", { class: "wt-heat" }, low, bar, high);
 }
 function nearest(values, wanted) {
   // index of the value that is closest
@@ -281,7 +281,7 @@ const STYLE = `
 .wt-grid canvas { width: 100%; image-rendering: pixelated; display: block; }
 .wt-say { min-height: 2.8em; margin: 8px 0 0; }
 .wt-note { color: #555; font-size: 13px; margin: 6px 0 0; }
-.wt-legend { display: inline-flex; align-items: center; gap: 6px; font-size: 13px;
+.wt-heat { display: inline-flex; align-items: center; gap: 6px; font-size: 13px;
   color: #555; white-space: nowrap; }
 .wt-ramp { width: 72px; height: 10px; border-radius: 5px; border: 1px solid #767676; }
 .wt input[type=range] { vertical-align: middle; accent-color: #0b62c4; }
