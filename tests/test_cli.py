@@ -186,12 +186,3 @@ def test_explore_takes_any_photo_and_says_what_is_wrong(run, tmp_path, capsys):
     assert "name a file" in fails(capsys, *command, "-o", tmp_path)
     assert "ends in .html" in fails(capsys, *command, "-o", tmp_path / "page.png")
     assert "a photo, came Is a directory" in fails(capsys, "explore", tmp_path)
-
-
-def test_processes_beside_the_first_join_its_run(tmp_path, monkeypatch):
-    from weaktr_core.commands.train import join_run
-
-    assert not join_run(str(tmp_path), False) and join_run(str(tmp_path), True)
-    monkeypatch.setenv("RANK", "1")
-    (tmp_path / "config.json").write_text("{}")
-    assert join_run(str(tmp_path), False)

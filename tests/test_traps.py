@@ -121,12 +121,13 @@ def test_10_f_a_view_carries_its_own_flip():
 
 
 TWO_PROCESSES = """
+import sys
 import torch
 from accelerate import Accelerator
 from weaktr_core.config import preset
 from weaktr_core.data import Scenes
 from weaktr_core.training import train_epoch
-from weaktr_core.training_cam import CamStage
+from weaktr_core.training_cam import CamStage, train_cam
 accelerator = Accelerator(cpu=True)
 stage = CamStage(preset("smoke"), Scenes(16, 64, 0), Scenes(2, 64, 1))
 model, optimizer, loader = accelerator.prepare(stage.model, stage.optimizer, stage.loader)
@@ -138,6 +139,9 @@ total = sum(p.double().sum() for p in model.parameters()).view(1)
 totals = accelerator.gather(total).tolist()
 if accelerator.is_main_process:  # two processes may print into each other's lines
     print("RANKS", accelerator.num_processes, totals)
+run = train_cam(preset("smoke"), Scenes(16, 64, 0), Scenes(4, 64, 1), sys.argv[1])
+if accelerator.is_main_process:
+    print("EPOCHS", [line["epoch"] for line in run.history])
 """
 
 
@@ -145,10 +149,11 @@ def test_11_f_several_processes_stay_one_model(tmp_path):
     script = tmp_path / "two.py"
     script.write_text(TWO_PROCESSES)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone",
-               "--nproc_per_node=2", str(script)]  # fmt: skip
+               "--nproc_per_node=2", str(script), str(tmp_path / "run")]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     found = re.search(r"RANKS 2 \[(\S+), (\S+)\]", done.stdout)
     assert found and found[1] == found[2], done.stdout + done.stderr[-2000:]
+    assert "EPOCHS [0, 1, 2]" in done.stdout, done.stderr[-2000:]
 
 
 def test_12_f_random_weights_can_be_constructed():

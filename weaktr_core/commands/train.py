@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from weaktr_core.commands.common import (
@@ -47,8 +45,7 @@ def train_cam_command(arguments: argparse.Namespace) -> None:
     config = configure(preset, arguments)
     train, val = open_training_data(arguments, config.img_size)
     about = dict(data=arguments.data, split=arguments.split, val=arguments.val)
-    resume = join_run(arguments.run, arguments.resume)
-    run = train_cam(config, train, val, arguments.run, resume=resume, about=about)
+    run = train_cam(config, train, val, arguments.run, resume=arguments.resume, about=about)
     log(f"done: {run.best}")
 
 
@@ -84,8 +81,7 @@ def train_seg_command(arguments: argparse.Namespace) -> None:
         train = Relabelled(train, arguments.labels)
     keys = ("data", "split", "val", "labels")
     about = {key: getattr(arguments, key) for key in keys}
-    resume = join_run(arguments.run, arguments.resume)
-    run = train_seg(config, train, val, arguments.run, resume=resume, about=about)
+    run = train_seg(config, train, val, arguments.run, resume=arguments.resume, about=about)
     log(f"done: {run.best}")
 
 
@@ -123,20 +119,6 @@ def open_training_data(arguments: argparse.Namespace, scene_size: int):
         log(f"{len(train)} images to train on, {len(val)} to measure with, "
             f"{len(train.classes)} classes")  # fmt: skip
     return train, val
-
-
-def join_run(run: str, resume: bool) -> bool:
-    """Whether to take up a run that is there.
-
-    Of several processes of one training, the first makes the folder; the others wait for
-    it and join. Launchers tell each process its number in ``RANK`` and end all if one
-    fails, so nobody waits for ever.
-    """
-    if os.environ.get("RANK", "0") == "0":
-        return resume
-    while not (Path(run) / "config.json").exists():
-        time.sleep(0.1)
-    return True
 
 
 def configure(make: Callable[..., Any], arguments: argparse.Namespace) -> Any:
