@@ -6,8 +6,8 @@ from PIL import Image
 
 from weaktr_core.__main__ import main
 from weaktr_core.commands.common import open_data
-from weaktr_core.commands.folder import TaggedFolder, write_voc
 from weaktr_core.data import DataError, Sample, TaggedDataset
+from weaktr_core.data.folder import TaggedFolder, write_voc
 from weaktr_core.data.voc import CLASSES, VOC2012
 
 

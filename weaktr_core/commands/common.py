@@ -6,7 +6,6 @@ import argparse
 import ast
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from weaktr_core.config import CamConfig, SegConfig
@@ -48,11 +47,8 @@ def add_command(
 
 def open_data(where: str, split: str, scene_size: int | None = None):
     """A dataset; built-in scenes at the size that the settings ask for."""
-    from weaktr_core.commands.folder import TABLE, TaggedFolder
     from weaktr_core.data import open_dataset
 
-    if (Path(where).expanduser() / TABLE).is_file():
-        return TaggedFolder(where, split)
     size = {"size": scene_size} if scene_size and is_scenes(where) else {}
     return open_dataset(where, split, **size)
 
