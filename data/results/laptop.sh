@@ -13,7 +13,7 @@ label() {  # RUN FOLDER OPTION…: masks of the training scenes
 retrain() {  # FOLDER LABELS SETTING…: one network of step 2, trained and scored
   weaktr train-seg --preset laptop --labels "$2" --run "$1" --resume --set "${@:3}"
   score "$1" plain --scales 1
-  score "$1" test --crf voc-seg
+  score "$1" test --crf voc-seg --data scenes:200
 }
 
 for seed in "$@"; do
