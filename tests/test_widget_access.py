@@ -60,6 +60,17 @@ def test_axe_finds_nothing(opened, factory, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [350, 390, 700, 1000])
+def test_nothing_sticks_out_of_the_box(opened, factory, width):
+    page = opened(factory()._repr_html_(), width)
+    outside = page.evaluate("""() => {
+      const box = document.querySelector(".wt").getBoundingClientRect();
+      return [...document.querySelectorAll(".wt *")].filter(
+        (e) => e.getBoundingClientRect().right > box.right).map((e) => e.outerHTML);
+    }""")
+    assert outside == []
+
+
 def test_axe_would_find_something(opened):
     page = opened(f"{heads()._repr_html_()}<button></button>")
     assert any("button-name" in line for line in violations(page))
@@ -145,18 +156,23 @@ def test_patches_in_a_sandbox_as_on_colab(opened, monkeypatch):
     assert np.array_equal(pixels(frame.locator(".wt-map")), expected_map(row, GRID))
 
 
+def words(table):
+    """What a table's head says, without line breaks."""
+    return table.locator("thead").inner_text().replace("\n", "")
+
+
 def test_comparing_by_mouse_by_key_and_kept(opened):
     page = opened(heads()._repr_html_())
     side, table = page.locator(".wt-versus canvas"), page.locator(".wt-versus table")
-    assert "mean of all" in table.inner_text()
+    assert "meanof all" in words(table)
     page.get_by_role("button", name="layer 2, head 1").hover()
     assert np.array_equal(pixels(side), expected_map(SCORES[0, 1, 0, 0, 2:], GRID))
     page.mouse.move(1, 1)
-    assert "mean of all" in table.inner_text()
+    assert "meanof all" in words(table)
     page.get_by_role("button", name="layer 3, head 1").focus()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Home")
-    assert "layer 1, head 1" in table.inner_text()
+    assert "layer 1,head 1" in words(table)
     page.get_by_role("button", name="Keep to compare").click()
     page.get_by_role("button", name="layer 1, head 2").click()
     page.mouse.move(1, 1)

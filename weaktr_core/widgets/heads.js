@@ -28,15 +28,15 @@ const HEADS_STYLE = `
 .wt-axis.wt-top { text-align: center; padding: 0; }
 .wt-sorted .wt-axis { display: none; }
 .wt-heads .wt-order { grid-column: 1 / -1; color: #555; font-size: 13px; margin: 0 0 3px; }
-.wt-versus { display: flex; gap: 12px; margin-top: 8px; align-items: flex-start; }
-.wt-versus > canvas { flex: 0 0 38%; width: 38%; min-width: 0; image-rendering: pixelated;
+.wt-versus { display: flex; flex-wrap: wrap; gap: 8px 10px; margin-top: 8px; align-items: flex-start; }
+.wt-versus > canvas { flex: 0 0 30%; width: 30%; min-width: 0; image-rendering: pixelated;
   border-radius: 4px; border: 2px solid #8a8a8a; max-height: 240px; object-fit: contain; background: #e4e4e4; }
-.wt-heads table { border-collapse: collapse; font-size: 13px; flex: 1; margin: 0;
-  width: auto; min-width: 0; color: inherit; }
-.wt-heads th, .wt-heads td { padding: 2px 0 2px 6px; text-align: right; font-weight: 400;
+.wt-heads table { border-collapse: collapse; font-size: 13px; flex: 1 1 190px; margin: 0;
+  width: auto; color: inherit; }
+.wt-heads th, .wt-heads td { padding: 2px 0 2px 5px; text-align: right; font-weight: 400;
   border: 0; border-bottom: 1px solid #ddd; vertical-align: bottom; background: none; }
 .wt-heads thead th { font-weight: 600; }
-.wt-heads thead span { display: inline-block; white-space: nowrap; }
+.wt-heads thead span { display: block; white-space: nowrap; }
 .wt-heads tbody th { text-align: left; padding-left: 0; }
 .wt-heads .wt-keep { margin: 8px 0 0; }
 .wt-heads summary { cursor: pointer; width: max-content; }
@@ -251,9 +251,9 @@ async function render({ model, el }) {
     const mean = meanOf(p), cell = hovered || pinned;
     const other = cell ? row(p, cell) : mean;
     const who = cell ? nameOf(cell) : "mean of all";
-    // "layer 12, " and "head 1" break as wholes
+    // always two lines: what lies below must not move while the pointer is on its way there
     const title = (name) => make("th", { scope: "col" },
-      ...name.split(/(?<=, )/).map((part) => make("span", {}, part.trim())).flatMap((s) => [s, " "]));
+      ...name.split(/(?<=, |mean )/).map((part) => make("span", {}, part)));
     drawMap(side, lift(other), p.grid);
     side.style.borderColor = cell && cell === pinned ? "#0b62c4" : "";
     side.setAttribute("aria-label", `to compare: ${who}, seen from ${queryName(p)}`);
