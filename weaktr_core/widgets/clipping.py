@@ -55,7 +55,8 @@ def explore_clipping(
         ValueError: where shapes do not fit.
     """
     names = names or [f"photo {n + 1}" for n in range(len(photos))]
-    truths = [None] * len(photos) if truths is None else truths
+    nothing: Sequence[Any] = [None] * len(photos)
+    truths = nothing if truths is None else truths
     size = losses[0].shape
     shown = [
         describe(*one, size)

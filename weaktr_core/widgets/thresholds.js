@@ -232,7 +232,7 @@ async function render({ model, el }) {
       make("div", { class: "wt-side" }, curve,
         make("p", { class: "wt-note" }, notes.join(" ") +
           " Vertical lines: the two choices, as on the buttons. Drag in the plot, or use " +
-          "the slider."))));
+          "the slider.")))));
   for (const name of ["photo", "threshold", "crf", "truth", "curve"])
     model.on("change:" + name, draw);
   draw();

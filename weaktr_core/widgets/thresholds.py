@@ -62,11 +62,11 @@ def explore_thresholds(
     """
     thresholds = check_thresholds(np.asarray(thresholds), iou, len(class_names) + 1)
     names = names or [f"photo {n + 1}" for n in range(len(photos))]
-    nothing = [None] * len(photos)
-    masks, crf = (nothing if x is None else x for x in (masks, crf))
-    columns = (photos, scores, classes, masks, crf, names)
+    nothing: Sequence[Any] = [None] * len(photos)
+    truths, refined = (nothing if x is None else x for x in (masks, crf))
+    columns: Any = (photos, scores, classes, truths, refined, names)
     shown = [
-        describe(*one, thresholds, len(crf_thresholds))
+        describe(*one, thresholds=thresholds, count=len(crf_thresholds))
         for one in zip(*columns, strict=True)
     ]
     data = dict(
@@ -93,6 +93,7 @@ def describe(
     mask: np.ndarray | None,
     crf: np.ndarray | None,
     name: str,
+    *,
     thresholds: np.ndarray,
     count: int,
 ) -> dict[str, Any]:
