@@ -172,7 +172,7 @@ async function render({ model, el }) {
     make("div", { class: "wt-bar" }, play, make("label", { class: "wt-field wt-time" }, "Epoch ", slider, " ", where)),
     make("div", { class: "wt-bar" }, photoField, whose,
       make("label", { class: "wt-field" }, common, " one scale for all epochs")),
-    make("div", { class: "wt-main" }, table,
+    make("div", { class: "wt-main" }, make("div", { class: "wt-side" }, table),
       make("div", { class: "wt-big" }, big, make("div", { class: "wt-strip" }, ...small.map((s) => s.button)))),
     make("div", { class: "wt-panels" }, ...panels.map((p) => p.element)),
     say,
@@ -185,7 +185,8 @@ async function render({ model, el }) {
 const EPOCHS_STYLE = `
 .wt-epochs input[type=range] { vertical-align: middle; accent-color: #0b62c4; }
 .wt-epochs .wt-time output { display: inline-block; min-width: 7em; }
-.wt-epochs .wt-weights { flex: 1 1 250px; max-width: 380px; border-collapse: separate; border-spacing: 2px;
+.wt-epochs .wt-side { flex: 1 1 250px; min-width: 0; max-width: 380px; }
+.wt-epochs .wt-weights { width: 100%; color: inherit; border-collapse: separate; border-spacing: 2px;
   font-size: 11px; margin: 0; table-layout: fixed; }
 .wt-epochs .wt-weights caption { caption-side: top; text-align: left; padding: 0 0 4px; color: inherit; font-size: 13px; }
 .wt-epochs .wt-weights td { padding: 3px 0; text-align: center; border-radius: 3px; border: 0;
@@ -194,7 +195,8 @@ const EPOCHS_STYLE = `
 .wt-epochs .wt-big canvas { cursor: default; touch-action: auto; }
 .wt-epochs .wt-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(72px, 1fr)); gap: 6px; margin-top: 8px; }
 .wt-epochs .wt-strip button { margin: 0; padding: 3px; border: 2px solid #c9c9c9; border-radius: 5px;
-  background: none; font-size: 12px; line-height: 1.3; text-align: left; display: flex; flex-direction: column; }
+  background: none; font-size: 12px; line-height: 1.3; text-align: left; display: flex;
+  flex-direction: column; overflow-wrap: anywhere; }
 .wt-epochs .wt-strip button[aria-pressed="true"] { border-color: #0b62c4; background: #e6eef8; }
 .wt-epochs .wt-strip canvas { width: 100%; image-rendering: pixelated; display: block; border-radius: 3px; margin-bottom: 3px; }
 .wt-epochs .wt-panels { display: flex; flex-wrap: wrap; gap: 14px; margin-top: 12px; }

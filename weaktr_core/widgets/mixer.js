@@ -473,12 +473,12 @@ const MIXER_STYLE = `
 .wt-mixer .wt-faders .wt-off { opacity: 0.3; }
 .wt-mixer .wt-faders button:focus-visible { outline-offset: 0; z-index: 1; position: relative; }
 .wt-mixer .wt-desk .wt-bar { margin-bottom: 6px; gap: 6px 8px; }
-.wt-mixer .wt-desk input[type=range] { width: 96px; }
+.wt-mixer .wt-desk input[type=range] { width: 80px; }
 .wt-mixer input[type=range] { vertical-align: middle; accent-color: #0b62c4; max-width: 130px; }
 .wt-mixer select { max-width: 220px; }
 .wt-mixer .wt-big canvas { cursor: default; touch-action: auto; }
 .wt-mixer .wt-cut { margin: 8px 0 0; }
-.wt-mixer .wt-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(96px, 1fr)); gap: 8px;
+.wt-mixer .wt-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(82px, 1fr)); gap: 8px;
   margin-top: 12px; }
 .wt-mixer .wt-strip figure, .wt-mixer .wt-strip button { margin: 0; padding: 3px; border: 2px solid transparent;
   border-radius: 5px; background: none; font-size: 12px; line-height: 1.3; text-align: left; display: flex; flex-direction: column; }
@@ -486,7 +486,8 @@ const MIXER_STYLE = `
 .wt-mixer .wt-strip button[aria-pressed="true"] { border-color: #0b62c4; background: #e6eef8; }
 .wt-mixer .wt-strip canvas { width: 100%; image-rendering: pixelated; display: block; border-radius: 3px;
   margin-bottom: 3px; }
-.wt-mixer .wt-strip figcaption { font-size: 12px; margin: 0; padding: 0; }
+.wt-mixer .wt-strip figcaption { font-size: 12px; margin: 0; padding: 0; color: inherit;
+  text-align: left; }
 .wt-mixer .wt-tally { font-weight: 600; margin: 4px 0 8px; min-height: 1.4em; }
 .wt-mixer .wt-board { border-collapse: collapse; font-size: 13px; width: auto; margin: 0; color: inherit; }
 .wt-mixer .wt-board caption { text-align: left; caption-side: top; padding: 0 0 4px; color: inherit; }
