@@ -18,7 +18,7 @@ def test_shares_are_stacked_to_one_and_even_ones_dotted():
     shares = np.array([[0.2, 0.3, 0.5], [0.5, 0.4, 0.1]])
     panels = show_shares({"before": shares, "after": shares[::-1]}, [0.25, 0.25])
     bars = panels[1].containers
-    assert [b[0].get_height() for b in bars] == [0.5, 0.4, 0.1]
+    assert np.allclose([b[0].get_height() for b in bars], [0.5, 0.4, 0.1])
     assert np.isclose(bars[2][1].get_y() + bars[2][1].get_height(), 1)
     assert [line.get_ydata()[0] for line in panels[0].lines] == [0.25, 0.5]
     names = [t.get_text() for t in panels[0].figure.legends[0].get_texts()]

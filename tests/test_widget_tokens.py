@@ -4,7 +4,8 @@ import re
 
 import numpy as np
 import pytest
-from canvases import expected_map, pixels
+from canvases import expected_map as raw_map
+from canvases import pixels
 
 from weaktr_core.widgets import explore_class_tokens
 from weaktr_core.widgets.host import heat_colours
@@ -21,6 +22,10 @@ TAGS = np.array([[0, 1, 1], [1, 0, 0]])
 COVER = np.zeros((2, K, N), dtype=np.float32)
 COVER[0, 1, :6], COVER[0, 2, 6:10], COVER[1, 0, 3:9] = 1, 0.5, 1
 CLASSES = ("cat", "dog", "owl")
+
+
+def expected_map(row, grid):
+    return raw_map(np.sqrt(row), grid)
 
 
 def tokens_page(host="html", **changes):

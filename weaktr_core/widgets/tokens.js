@@ -167,9 +167,9 @@ async function render({ model, el }) {
     make("div", { class: "wt-bar" }, stageField),
     grid,
     make("p", { class: "wt-note" },
-      "Rows are classes, those in the photo first and bold; columns are layers. Each map " +
-      "is bright where it is largest. Click a small map, or walk with the arrow keys and " +
-      "press Enter.")));
+      "Rows are classes, those in the photo first and bold; columns are layers. Brightness " +
+      "is the square root of the attention, each map on its own scale. Click a small map, " +
+      "or walk with the arrow keys and press Enter.")));
   for (const name of ["photo", "token", "layer", "stage", "apart"])
     model.on("change:" + name, draw);
   draw();

@@ -30,6 +30,8 @@ def explore_class_tokens(
 ) -> Any:
     """Compare where class tokens look: stages side by side, all classes and layers.
 
+    Maps are shown as the square root of the attention, each on its own scale.
+
     Every argument marked "each" is a list with one entry for each photo.
 
     Args:
@@ -116,7 +118,8 @@ def describe(
         jpeg=jpeg(photo),
         grid=[h, w],
         tags=[int(t > 0) for t in (tags if tags is not None else [0] * num_classes)],
-        maps=pack(quantise(np.stack([rows, heard]))),  # (2, S, R, K, N)
+        # roots, since a few patches outshine the rest of a class token's map
+        maps=pack(quantise(np.sqrt(np.stack([rows, heard])))),  # (2, S, R, K, N)
         elsewhere=per_mille(elsewhere),
         **known,
     )
