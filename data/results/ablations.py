@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from baselines import coupled, grad_cam, rollout
-from fusions import FUSIONS, train_fusions
+from fusions import FUSIONS, train_fusions, weight_spread
 from reading import Seen, batches
 from skimage.filters import threshold_otsu
 from torch import Tensor, nn
@@ -75,7 +75,8 @@ def ablate(folder: Path, config: CamConfig, arguments: argparse.Namespace) -> di
         open_dataset("scenes", split, size=config.img_size, count=arguments.count)
         for split in ("train", arguments.split)
     )
-    fusions, mean = train_fusions(model, config, train, statistics, arguments.epochs)
+    fusions, seen = train_fusions(model, config, train, statistics, arguments.epochs)
+    mean = seen.own.mean(dim=0)  # (L, H)
     sweeps, heads = measure(model, all_variants(fusions, mean), test, statistics)
     best = max(heads, key=lambda sweep: sweep.best_miou)
     rows = {name: scores(one) for name, one in sweeps.items()}
@@ -86,6 +87,7 @@ def ablate(folder: Path, config: CamConfig, arguments: argparse.Namespace) -> di
         scenes=len(test),
         classes=["background", *test.classes],
         rows=rows,
+        weight_spread=weight_spread(fusions, seen),
         single_heads=[round(sweep.best_miou, 5) for sweep in heads],
     )
 

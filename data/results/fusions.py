@@ -28,8 +28,9 @@ FUSIONS = {
     "adaptive, mean pooling": dict(kind="adaptive", pool="mean"),
     "version V2, max pooling": dict(kind="adaptive-v2", pool="max"),
     "version V1": dict(kind="adaptive-v1"),
+    "adaptive, ten times as long": dict(kind="adaptive", pool="max", times=10),
 }
-"""Trained anew on the frozen finished network, all alike."""
+"""Trained anew on the frozen finished network, all alike but for the last."""
 
 
 @dataclass
@@ -114,14 +115,14 @@ def train_fusions(
     train: TaggedDataset,
     statistics: Statistics,
     epochs: int,
-) -> tuple[dict[str, nn.Module], Tensor]:
+) -> tuple[dict[str, nn.Module], Digest]:
     """Train each of `FUSIONS` from scratch on the frozen network, and look at its own.
 
     Batch size, rate, schedule and decay are those of the run; scenes are not mirrored.
     The fine loss is all a fusion ever hears.
 
     Returns:
-        The fusions, and the mean (L, H) of the trained network's own weights.
+        The fusions, and what they were trained on.
     """
     fusions = {}
     for name, values in FUSIONS.items():
@@ -130,8 +131,9 @@ def train_fusions(
         fusions[name] = build_fusion(values["kind"], *model.backbone.shape, **options)
     seen = digest(model, fusions, train, statistics)
     for name, fusion in fusions.items():
-        train_fusion(fusion, seen, seen.features[name], config, epochs)
-    return fusions, seen.own.mean(dim=0)
+        times = FUSIONS[name].get("times", 1)
+        train_fusion(fusion, seen, seen.features[name], config, times * epochs)
+    return fusions, seen
 
 
 def train_fusion(
@@ -158,3 +160,18 @@ def train_fusion(
             optimizer.zero_grad()
             tag_loss(logits, seen.tags[chosen]).backward()
             optimizer.step()
+
+
+@torch.no_grad()
+def weight_spread(fusions: dict[str, nn.Module], seen: Digest) -> dict[str, list[float]]:
+    """How much head weights of mean 1 differ between heads, and between images."""
+    every = {
+        f"anew: {name}": weigh(one, seen.features[name]) for name, one in fusions.items()
+    }
+    every["as trained"] = seen.own
+    spread = {}
+    for name, weights in every.items():
+        weights = weights / weights.mean()
+        heads, images = weights.mean(dim=0).std(), weights.std(dim=0).mean()
+        spread[name] = [round(heads.item(), 5), round(images.item(), 5)]
+    return spread
