@@ -186,7 +186,7 @@ const EPOCHS_STYLE = `
 .wt-epochs input[type=range] { vertical-align: middle; accent-color: #0b62c4; }
 .wt-epochs .wt-time output { display: inline-block; min-width: 7em; }
 .wt-epochs .wt-side { flex: 1 1 250px; min-width: 0; max-width: 380px; }
-.wt-epochs .wt-weights { width: 100%; color: inherit; border-collapse: separate; border-spacing: 2px;
+.wt.wt-epochs table.wt-weights { display: table; width: 100%; color: inherit; border-collapse: separate; border-spacing: 2px;
   font-size: 11px; margin: 0; table-layout: fixed; }
 .wt-epochs .wt-weights caption { caption-side: top; text-align: left; padding: 0 0 4px; color: inherit; font-size: 13px; }
 .wt-epochs .wt-weights td { padding: 3px 0; text-align: center; border-radius: 3px; border: 0;

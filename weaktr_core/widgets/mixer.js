@@ -299,7 +299,7 @@ async function render({ model, el }) {
   // ---- pictures
   const big = make("canvas", { role: "img" });
   const stages = {};
-  const figure = (canvas, name) => make("figure", {}, canvas, make("figcaption", {}, name));
+  const figure = (canvas, name) => make("div", { class: "wt-still" }, canvas, make("span", {}, name));
   for (const stage of data.stages) {
     const canvas = make("canvas", { class: "wt-stage-" + stage });
     stages[stage] = { canvas, button: make("button", { type: "button", onclick: () => set({ stage }) },
@@ -465,7 +465,7 @@ async function render({ model, el }) {
 }
 
 const MIXER_STYLE = `
-.wt-desk { flex: 1 1 280px; min-width: 0; max-width: 420px; }
+.wt-desk { flex: 1 1 250px; min-width: 0; max-width: 420px; }
 .wt-faders { display: grid; gap: 2px; margin-bottom: 10px; touch-action: none; user-select: none; }
 .wt-mixer .wt-faders button { min-height: 24px; min-width: 0; padding: 0; border: 1px solid #767676;
   border-radius: 3px; font-size: 12px; line-height: 22px; cursor: crosshair; }
@@ -477,19 +477,18 @@ const MIXER_STYLE = `
 .wt-mixer input[type=range] { vertical-align: middle; accent-color: #0b62c4; max-width: 130px; }
 .wt-mixer select { max-width: 220px; }
 .wt-mixer .wt-big canvas { cursor: default; touch-action: auto; }
+.wt-mixer .wt-big { flex-basis: 270px; }
 .wt-mixer .wt-cut { margin: 8px 0 0; }
 .wt-mixer .wt-strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(82px, 1fr)); gap: 8px;
   margin-top: 12px; }
-.wt-mixer .wt-strip figure, .wt-mixer .wt-strip button { margin: 0; padding: 3px; border: 2px solid transparent;
+.wt-mixer .wt-still, .wt-mixer .wt-strip button { margin: 0; padding: 3px; border: 2px solid transparent;
   border-radius: 5px; background: none; font-size: 12px; line-height: 1.3; text-align: left; display: flex; flex-direction: column; }
 .wt-mixer .wt-strip button { border-color: #c9c9c9; }
 .wt-mixer .wt-strip button[aria-pressed="true"] { border-color: #0b62c4; background: #e6eef8; }
 .wt-mixer .wt-strip canvas { width: 100%; image-rendering: pixelated; display: block; border-radius: 3px;
   margin-bottom: 3px; }
-.wt-mixer .wt-strip figcaption { font-size: 12px; margin: 0; padding: 0; color: inherit;
-  text-align: left; }
 .wt-mixer .wt-tally { font-weight: 600; margin: 4px 0 8px; min-height: 1.4em; }
-.wt-mixer .wt-board { border-collapse: collapse; font-size: 13px; width: auto; margin: 0; color: inherit; }
+.wt.wt-mixer table.wt-board { display: table; border-collapse: collapse; font-size: 13px; width: auto; margin: 0; color: inherit; }
 .wt-mixer .wt-board caption { text-align: left; caption-side: top; padding: 0 0 4px; color: inherit; }
 .wt-mixer .wt-board th, .wt-mixer .wt-board td { padding: 2px 7px; border-bottom: 1px solid #ddd; text-align: right;
   font-variant-numeric: tabular-nums; }
