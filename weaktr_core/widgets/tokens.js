@@ -87,7 +87,9 @@ async function render({ model, el }) {
   function drawPanel(panel, stage) {
     const p = now(), row = model.get("layer"), token = model.get("token");
     const away = percent(p.elsewhere[stage][row][token]);
-    drawOverlay(panel.canvas, p.image, map(p, stage, row, token), p.grid, null);
+    // small maps are roots; squared, they leave more of the photo to see
+    const values = map(p, stage, row, token).map((v) => Math.round(v * v / 255));
+    drawOverlay(panel.canvas, p.image, values, p.grid, null);
     panel.canvas.setAttribute("aria-label",
       `${p.name}, ${stages[stage]}: attention of the class token of ${classes[token]}, ${rows[row]}`);
     panel.bar.hidden = !p.own;
@@ -167,8 +169,8 @@ async function render({ model, el }) {
     make("div", { class: "wt-bar" }, stageField),
     grid,
     make("p", { class: "wt-note" },
-      "Rows are classes, those in the photo first and bold; columns are layers. Brightness " +
-      "is the square root of the attention, each map on its own scale. Click a small map, " +
+      "Rows are classes, those in the photo first and bold; columns are layers. Small maps " +
+      "show the square root of the attention; every map has its own scale. Click a small map, " +
       "or walk with the arrow keys and press Enter.")));
   for (const name of ["photo", "token", "layer", "stage", "apart"])
     model.on("change:" + name, draw);

@@ -30,7 +30,7 @@ def explore_class_tokens(
 ) -> Any:
     """Compare where class tokens look: stages side by side, all classes and layers.
 
-    Maps are shown as the square root of the attention, each on its own scale.
+    Small maps show the square root of the attention; every map has its own scale.
 
     Every argument marked "each" is a list with one entry for each photo.
 
