@@ -76,3 +76,9 @@ def test_ablation_shows_every_seed_the_mean_and_the_spread():
     assert axes.lines[3].get_xdata() == [50.0]  # one seed: no bar
     assert [t.get_text() for t in axes.get_yticklabels()] == list(scores)
     assert axes.lines[-1].get_xdata() == [62.0, 62.0] and axes.get_ylim() == (2.5, -0.5)
+
+
+def test_ablation_does_not_blow_up_small_differences():
+    axes = plots.show_ablation({"one": [60.0], "other": [60.1]}, least=3.0)
+    low, high = axes.get_xlim()
+    assert abs(high - low - 3) < 1e-9 and low < 60.0 < 60.1 < high

@@ -51,6 +51,7 @@ def show_ablation(
     *,
     reference: str | None = None,
     xlabel: str = "mIoU, %",
+    least: float = 2.0,
     axes: Axes | None = None,
 ) -> Axes:
     """One line per variant: a dot for every seed, a tick at their mean, a bar of ± sd.
@@ -60,6 +61,7 @@ def show_ablation(
             standard deviation is that of a sample; a single seed has no bar.
         reference: the variant whose mean is drawn through all lines.
         xlabel: below the axis.
+        least: width of the axis at least, so that tenths of a point look like tenths.
         axes: to draw into.
     """
     axes = axes or new_axes(6.4, 0.9 + 0.32 * len(values))
@@ -77,6 +79,9 @@ def show_ablation(
     axes.set_yticks(range(len(values)), list(values), fontsize=8)
     axes.set_ylim(len(values) - 0.5, -0.5)
     axes.set_xlabel(xlabel)
+    low, high = axes.get_xlim()
+    if high - low < least:
+        axes.set_xlim((low + high - least) / 2, (low + high + least) / 2)
     return axes
 
 
