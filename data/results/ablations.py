@@ -239,17 +239,18 @@ def tables(stored: dict, step_two: list[dict]) -> str:
     for group, names in GROUPS.items():
         head = [group, *(f"seed {s}" for s in seeds), "mean ± sd", "no mask chose"]
         lines = [head, ["---"] * len(head)]
-        for name in names:
+        for name in (n for n in names if all(n in rows for rows in runs)):
             best = [100 * rows[name]["miou"] for rows in runs]
             free = [100 * rows[name]["label_free_miou"] for rows in runs]
             shown = name.removeprefix("anew: ")
             lines.append([shown, *(f"{v:.1f}" for v in best), spread(best), spread(free)])
         text += table(lines) + "\n"
     if step_two:
-        columns = [key for key in step_two[0] if key != "seed"]
+        beside = ("seed", "retraining_seconds")
+        columns = [key for key in step_two[0] if key not in beside]
         lines = [["Step 2", "mean ± sd"], ["---", "---"]]
         for key in columns:
-            values = [100 * row[key] for row in step_two]
+            values = [100 * row[key] for row in step_two if row[key] is not None]
             lines.append([key.replace("_", " "), spread(values)])
         text += table(lines)
     return text
