@@ -179,6 +179,12 @@ def test_a_chapter_reads_no_file_of_another(notebook):
             )
 
 
+def test_entries_of_the_bibliography_close():
+    text = (ROOT / "book" / "references.bib").read_text("utf8")
+    for entry in text.split("\n@"):
+        assert entry.count("{") == entry.count("}"), entry
+
+
 def test_terms_are_in_the_glossary_and_sources_in_the_bibliography():
     glossary = (BOOK / "glossary.md").read_text("utf8").split("```{glossary}")[1]
     terms = {line.lower() for line in re.findall(r"^(\S.*)$", glossary, re.M)}
