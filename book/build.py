@@ -1,7 +1,8 @@
-"""Execute every chapter with papermill, then build the HTML: ``python book/build.py``.
+"""Run every chapter with papermill, then build the site: ``python book/build.py``.
 
-Executed copies live in build/executed, the site in build/html. A chapter is run
-again when it, the package or book/build.py changed; ``--fresh`` runs all.
+Executed copies live in build/executed, the site in build/site. A chapter is run again
+when it, the package or book/build.py changed; ``--fresh`` runs all. Chapters run side by
+side, but one that trains runs before those that load what it trained.
 """
 
 from __future__ import annotations
@@ -10,22 +11,65 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-import papermill
-import yaml
-from papermill.exceptions import PapermillExecutionError
+
+import pages
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK, EXECUTED = ROOT / "book", ROOT / "build" / "executed"
 STATUS = ROOT / "build" / "status.json"
-MATHJAX = "mathjax@3.2.2"
+RUNS = ("train_or_load", "retrain_or_load")
+HEARTBEAT = 60  # seconds between two signs of life
+MEMORY = 4.0  # GiB that must be free before another chapter starts beside one
+# a progress bar, as tqdm writes it: "epoch 1/8:  10%|█  | 3/30 [00:01<00:09, …]"
+BAR = re.compile(r"\d+%\||\d+(\.\d+)?\w* ?\[\d\d:\d\d|^\s*\[A")
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@dataclass
+class Chapter:
+    """A notebook, which runs it makes or loads, and whether it is the one to make them.
+
+    ``{"weaktr": {"trains": true}}`` in a notebook's metadata says that it trains. Which
+    runs it needs is read off its code; ``{"weaktr": {"needs": [...]}}`` overrules that.
+    """
+
+    path: Path
+    trains: bool = False
+    needs: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, path: Path) -> Chapter:
+        """What a notebook says about itself."""
+        notebook = nbformat.read(path, 4)
+        told = notebook.metadata.get("weaktr", {})
+        code = [c.source for c in notebook.cells if c.cell_type == "code"]
+        called = set(re.findall(r"\b(\w+_or_load)\(", "\n".join(code)))
+        needs = told.get("needs", called & set(RUNS))
+        return cls(path, told.get("trains", False), frozenset(needs))
+
+
+@dataclass
+class Execution:
+    """A chapter that is running in a process of its own."""
+
+    chapter: Chapter
+    process: subprocess.Popen
+    part: Path
+    start: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.perf_counter() - self.start
 
 
 def main() -> int:
@@ -37,93 +81,149 @@ def main() -> int:
     parser.add_argument(
         "--only", nargs="+", default=[], help="run these chapters only"
     )
-    arguments = parser.parse_args()
-    chapters = [
-        path for path in chapters_in_order() if path.suffix == ".ipynb"
-    ]
-    if arguments.only:
-        chapters = [
-            c for c in chapters if any(o in c.name for o in arguments.only)
-        ]
-    failed = [c for c in chapters if not run_chapter(c, arguments.fresh)]
-    if failed:
-        sys.stderr.write(f"failed: {', '.join(c.name for c in failed)}\n")
-        return 1
-    collect_pages()
-    write_status()
-    return build_html()
-
-
-def chapters_in_order() -> list[Path]:
-    """Files of the table of contents; notebooks that train for others come first."""
-    toc = yaml.safe_load((BOOK / "_toc.yml").read_text("utf8"))
-    names = [c["file"] for part in toc["parts"] for c in part["chapters"]]
-    files = [
-        f
-        for n in names
-        for f in (BOOK / f"{n}.ipynb", BOOK / f"{n}.md")
-        if f.exists()
-    ]
-    return sorted(files, key=lambda path: not trains(path))
-
-
-def trains(path: Path) -> bool:
-    """Whether a notebook says that it trains what other chapters load."""
-    if path.suffix != ".ipynb":
-        return False
-    return (
-        nbformat.read(path, 4).metadata.get("weaktr", {}).get("trains", False)
+    parser.add_argument(
+        "--jobs", type=int, default=2, help="chapters at a time (default: 2)"
     )
-
-
-def run_chapter(path: Path, fresh: bool) -> bool:
-    """Execute one notebook into build/executed unless nothing changed."""
-    target = EXECUTED / path.name
-    key = chapter_hash(path)
-    status = read_status()
-    if (
-        not fresh
-        and target.exists()
-        and status.get(path.stem, {}).get("hash") == key
-    ):
-        say(f"{path.stem:32} unchanged")
-        return True
-    EXECUTED.mkdir(parents=True, exist_ok=True)
-    say(f"{path.stem:32} running …")
+    arguments = parser.parse_args()
+    only = arguments.only or [""]
+    chapters = [
+        Chapter.read(path)
+        for path in pages.notebooks()
+        if any(name in path.name for name in only)
+    ]
+    changed = [c for c in chapters if arguments.fresh or outdated(c)]
+    say(f"{len(changed)} of {len(chapters)} chapters to run")
     start = time.perf_counter()
-    part = target.with_suffix(".part.ipynb")
-    environment = dict(os.environ)
-    # a bar leaves hundreds of lines on a page; a page has no kernel for live widgets
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    os.environ.setdefault("WEAKTR_WIDGETS", "html")
+    failed = run_all(changed, max(1, arguments.jobs))
+    if failed:
+        say(f"failed: {', '.join(failed)}")
+        return 1
+    if changed:
+        say(f"chapters: {clock(time.perf_counter() - start)} in all")
+    pages.collect(EXECUTED, read_status())
+    return pages.build_html(say)
+
+
+def run_all(chapters: list[Chapter], jobs: int) -> list[str]:
+    """Run chapters, at most ``jobs`` at a time; the names of those that failed."""
+    waiting = sorted(chapters, key=lambda chapter: not chapter.trains)
+    active: list[Execution] = []
+    failed: list[str] = []
+    made: set[str] = set()
+    said = time.perf_counter()
     try:
-        papermill.execute_notebook(
-            str(path),
-            str(part),
-            cwd=str(BOOK),
-            progress_bar=False,
-            kernel_name="python3",
-        )
-    except PapermillExecutionError as error:
-        sys.stderr.write(
-            f"{path.name}, cell {error.exec_count}:\n{error.source}\n\n"
-        )
-        sys.stderr.write("".join(error.traceback) + "\n")
-        return False
+        while waiting or active:
+            chapter = next_chapter(waiting, active, made, jobs)
+            if chapter is not None:
+                waiting.remove(chapter)
+                active.append(start_chapter(chapter, jobs))
+                continue
+            time.sleep(0.5)
+            for done in [e for e in active if e.process.poll() is not None]:
+                active.remove(done)
+                if finish_chapter(done):
+                    made |= done.chapter.needs
+                else:
+                    failed.append(done.chapter.path.stem)
+            if active and time.perf_counter() - said > HEARTBEAT:
+                said = time.perf_counter()
+                say(heartbeat(active, waiting))
     finally:
-        os.environ.clear()
-        os.environ.update(environment)
-    seconds = time.perf_counter() - start
-    clean(part)
-    part.replace(target)
-    status[path.stem] = {"hash": key, "seconds": round(seconds, 1)}
-    STATUS.write_text(json.dumps(status, indent=1), encoding="utf8")
-    say(f"{path.stem:32} {seconds:6.0f} s")
+        for execution in active:
+            execution.process.terminate()
+    return failed
+
+
+def next_chapter(
+    waiting: list[Chapter], active: list[Execution], made: set[str], jobs: int
+) -> Chapter | None:
+    """The chapter to start now, if any.
+
+    A run is made by one chapter at a time: by a trainer while one waits, else by whoever
+    comes first. Once a chapter that needs it has succeeded, all may load it at once.
+    """
+    if len(active) >= jobs or (active and free_memory() < MEMORY):
+        return None
+    for chapter in waiting:
+        missing = chapter.needs - made
+        before = [e.chapter for e in active]
+        if not chapter.trains:
+            before += [c for c in waiting if c.trains]
+        if not any(missing & other.needs for other in before):
+            return chapter
+    return None
+
+
+def start_chapter(chapter: Chapter, jobs: int) -> Execution:
+    """Begin to execute a notebook into build/executed."""
+    EXECUTED.mkdir(parents=True, exist_ok=True)
+    part = EXECUTED / f"{chapter.path.stem}.part.ipynb"
+    part.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "papermill", str(chapter.path), str(part),
+               "--cwd", str(BOOK), "--kernel", "python3", "--no-progress-bar"]  # fmt: skip
+    if not chapter.trains and jobs > 1 and shutil.which("nice"):
+        command = ["nice", "-n", "5", *command]  # trainers are waited for
+    say(f"{chapter.path.stem:32} starts")
+    process = subprocess.Popen(
+        command,
+        env=environment(chapter, jobs),
+        stdout=subprocess.DEVNULL,
+        stderr=part.with_suffix(".log").open("wb"),
+    )
+    return Execution(chapter, process, part)
+
+
+def environment(chapter: Chapter, jobs: int) -> dict[str, str]:
+    """Variables of a chapter's process; what the caller has set stays."""
+    cores = os.cpu_count() or 1
+    threads = cores if chapter.trains else max(1, cores // jobs)
+    wanted = {
+        "OMP_NUM_THREADS": str(threads),
+        # threads that wait must not burn the core another chapter could use
+        "OMP_WAIT_POLICY": "PASSIVE",
+        # a bar leaves hundreds of lines on a page
+        "TQDM_DISABLE": "1",
+        # a page has no kernel for live widgets
+        "WEAKTR_WIDGETS": "html",
+    }
+    return wanted | os.environ
+
+
+def finish_chapter(done: Execution) -> bool:
+    """Keep what was executed, or say why it failed."""
+    chapter, log = done.chapter, done.part.with_suffix(".log")
+    if done.process.returncode:
+        say(f"{chapter.path.stem:32} FAILED after {clock(done.seconds)}")
+        say(failure(done.part) or log.read_text("utf8", "replace")[-4000:])
+        return False
+    clean(done.part)
+    log.unlink(missing_ok=True)
+    done.part.replace(EXECUTED / chapter.path.name)
+    seconds = round(done.seconds, 1)
+    entry = {"hash": chapter_hash(chapter.path), "seconds": seconds}
+    entry["date"] = time.strftime("%Y-%m-%d", time.gmtime())
+    STATUS.write_text(
+        json.dumps(read_status() | {chapter.path.stem: entry}, indent=1),
+        encoding="utf8",
+    )
+    say(f"{chapter.path.stem:32} done in {clock(done.seconds)}")
     return True
 
 
+def failure(part: Path) -> str:
+    """Source and error of the cell that failed; empty if no cell says so."""
+    if not part.exists():
+        return ""
+    for cell in nbformat.read(part, 4).cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                trace = "\n".join(output.traceback)
+                return f"\n{cell.source}\n\n{trace}\n"
+    return ""
+
+
 def clean(path: Path) -> None:
-    """Strip what papermill and widgets leave behind."""
+    """Strip what papermill, widgets and progress bars leave behind."""
     notebook = nbformat.read(path, 4)
     for name in ("widgets", "papermill"):
         notebook.metadata.pop(name, None)
@@ -134,7 +234,30 @@ def clean(path: Path) -> None:
     ]
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
+        if cell.cell_type == "code":
+            kept = [without_bars(output) for output in cell.outputs]
+            cell.outputs = [output for output in kept if output is not None]
     nbformat.write(notebook, path)
+
+
+def without_bars(output: dict) -> dict | None:
+    """An output without progress bars; None if nothing else was in it."""
+    if WIDGET in output.get("data", {}):
+        return None  # explorers are plain HTML here, so this is a bar too
+    if output.get("name") != "stderr":
+        return output
+    lines = re.split(r"(?<=[\r\n])", output["text"])
+    output["text"] = "".join(line for line in lines if not BAR.search(line))
+    return output if output["text"].strip() else None
+
+
+def outdated(chapter: Chapter) -> bool:
+    """Whether a chapter must run again."""
+    name = chapter.path.stem
+    known = read_status().get(name, {}).get("hash")
+    if not (EXECUTED / chapter.path.name).exists():
+        return True
+    return known != chapter_hash(chapter.path)
 
 
 def chapter_hash(path: Path) -> str:
@@ -147,80 +270,28 @@ def chapter_hash(path: Path) -> str:
 
 
 def read_status() -> dict:
-    """Seconds and hashes of the chapters that ran."""
+    """Seconds, dates and hashes of the chapters that ran."""
     return json.loads(STATUS.read_text("utf8")) if STATUS.exists() else {}
 
 
-def collect_pages() -> None:
-    """Copy everything that is no notebook beside the executed ones."""
-    skipped = shutil.ignore_patterns(
-        "*.ipynb", "*.py", "requirements.txt", "__pycache__"
+def free_memory() -> float:
+    """GiB that a new process could use; plenty where nobody can tell."""
+    table = Path("/proc/meminfo")
+    found = table.exists() and re.search(
+        r"MemAvailable:\s+(\d+)", table.read_text("utf8")
     )
-    shutil.copytree(BOOK, EXECUTED, ignore=skipped, dirs_exist_ok=True)
-    wanted = {path.name for path in chapters_in_order()}
-    for path in EXECUTED.glob("*.ipynb"):
-        if path.name not in wanted:
-            path.unlink()
-    # Jupyter Book finds its configuration by walking up to the root's; with MathJax
-    # at hand, a copy beside the pages points to it and no page asks the network.
-    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))
-    if fetch_mathjax(EXECUTED / "vendor" / "mathjax"):
-        config["sphinx"]["config"]["mathjax_path"] = "mathjax/tex-svg.js"
-    text = yaml.safe_dump(config, allow_unicode=True)
-    (EXECUTED / "_config.yml").write_text(text, encoding="utf8")
+    return int(found[1]) / 2**20 if found else float("inf")
 
 
-def fetch_mathjax(folder: Path) -> bool:
-    """Put MathJax's one file beside the pages, with npm; False where there is none."""
-    if (folder / "tex-svg.js").exists():
-        return True
-    if shutil.which("npm") is None:
-        say("no npm: formulas will load MathJax from its CDN")
-        return False
-    with tempfile.TemporaryDirectory() as scratch:
-        packed = subprocess.run(
-            ["npm", "pack", "--silent", MATHJAX],
-            cwd=scratch,
-            capture_output=True,
-            text=True,
-        )
-        if packed.returncode:
-            say("npm cannot fetch MathJax: formulas will load it from its CDN")
-            return False
-        archive = next(Path(scratch).glob("*.tgz"))
-        shutil.unpack_archive(archive, scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(Path(scratch) / "package" / "es5" / "tex-svg.js", folder)
-    return True
+def heartbeat(active: list[Execution], waiting: list[Chapter]) -> str:
+    """Who is running, for how long, and how many wait."""
+    running = [f"{e.chapter.path.stem} {clock(e.seconds)}" for e in active]
+    return f"    running: {', '.join(running)}; waiting: {len(waiting)}"
 
 
-def write_status() -> None:
-    """The table of chapters and their seconds, as a page of the book."""
-    rows = [
-        f"| {{doc}}`{name}` | {entry['seconds']} |"
-        for name, entry in sorted(read_status().items())
-        if (EXECUTED / f"{name}.ipynb").exists()
-    ]
-    page = EXECUTED / "status.md"
-    table = ["| chapter | seconds |", "|---|---:|", *rows]
-    page.write_text(
-        page.read_text("utf8") + "\n" + "\n".join(table) + "\n", "utf8"
-    )
-
-
-def build_html() -> int:
-    """Jupyter Book, every warning an error."""
-    output = ROOT / "build" / "site"
-    shutil.rmtree(output, ignore_errors=True)
-    tool = Path(sys.executable).with_name("jupyter-book")
-    command = [str(tool), "build", str(EXECUTED),
-               "--path-output", str(output), "-W", "-n", "--keep-going", "--quiet"]  # fmt: skip
-    say("building the pages …")
-    done = subprocess.run(command, cwd=ROOT)
-    if done.returncode:
-        return done.returncode
-    say(f"the book: {output / '_build' / 'html' / 'index.html'}")
-    return 0
+def clock(seconds: float) -> str:
+    """Minutes and seconds."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def say(message: str) -> None:

@@ -15,6 +15,6 @@ def pixels(locator):
     return np.array(locator.evaluate(PIXELS), dtype=np.uint8).reshape(*size, 4)[..., :3]
 
 
-def expected_map(row, grid):
+def expected_map(row, grid, levels=32):
     """(h, w, 3) colours of a heat map as the explorers draw it."""
-    return heat_colours()[quantise(row)].reshape(*grid, 3)
+    return heat_colours()[quantise(row, levels)].reshape(*grid, 3)

@@ -7,7 +7,9 @@ from PIL import Image
 
 from weaktr_core.__main__ import build_parser, main
 
-COMMANDS = ["train-cam", "make-labels", "train-seg", "evaluate", "explore", "doctor"]
+COMMANDS = [
+    "train-cam", "make-labels", "train-seg", "evaluate", "segment", "explore", "doctor",
+]  # fmt: skip
 SMOKE = ["--preset", "smoke", "--set", "epochs=1", "precision=no", "img_size=48"]
 
 
@@ -44,6 +46,20 @@ def test_overview_names_all_commands():
 def test_labels_and_scores_from_a_run(run, tmp_path, capsys):
     assert main(["make-labels", str(run), "--data", "scenes:3", "--scales", "1"]) == 0
     assert len(list((run / "labels" / "masks").glob("*.png"))) == 3
+    again = [
+        "make-labels",
+        run,
+        "--data",
+        "scenes:3",
+        "--crf",
+        "none",
+        "--threshold",
+        "0.3",
+    ]
+    again += ["--cams", run / "labels" / "cams", "--out", tmp_path / "again"]
+    assert main([str(a) for a in again]) == 0
+    assert not (tmp_path / "again" / "cams").exists()
+    assert len(list((tmp_path / "again" / "masks").glob("*.png"))) == 3
     scores = tmp_path / "scores.json"
     assert main(["evaluate", str(run), "--data", "scenes:6", "--json", str(scores)]) == 0
     stored = json.loads(scores.read_text())
@@ -149,3 +165,24 @@ def test_explore_writes_one_page(run, tmp_path, capsys):
     photo.write_bytes(photo.read_bytes()[:60])
     assert "my photo.png" in fails(capsys, *arguments)
     assert "no run here" in fails(capsys, "explore", photo, "--run", tmp_path)
+
+
+def test_explore_takes_any_photo_and_says_what_is_wrong(run, tmp_path, capsys):
+    out, photo = tmp_path / "out.html", tmp_path / "photo.png"
+    command = ["explore", str(photo), "--run", str(run), "-o", str(out), "--size", "48"]
+    for mode, size in {
+        "L": (10, 10),
+        "RGBA": (30, 40),
+        "1": (1, 1),
+        "RGB": (9, 400),
+    }.items():
+        Image.new(mode, size).save(photo)
+        assert main(command) == 0
+        assert out.stat().st_size < 2.2e6
+        out.unlink()
+    assert "not one patch" in fails(capsys, *command[:-1], "5")
+    Image.new("RGB", (3, 9000)).save(photo)
+    assert "3 x 9000 pixels is too narrow" in fails(capsys, *command)
+    assert "name a file" in fails(capsys, *command, "-o", tmp_path)
+    assert "ends in .html" in fails(capsys, *command, "-o", tmp_path / "page.png")
+    assert "a photo, came Is a directory" in fails(capsys, "explore", tmp_path)

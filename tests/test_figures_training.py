@@ -65,3 +65,20 @@ def test_spread_goes_from_the_least_to_the_most_of_any_image():
     assert np.allclose(bars[:, 1, 1], WEIGHTS.max(axis=0).ravel())
     assert np.allclose(axes.lines[0].get_ydata(), WEIGHTS.mean(axis=0).ravel())
     assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "2", "3", "4"]
+
+
+def test_ablation_shows_every_seed_the_mean_and_the_spread():
+    scores = {"as trained": [60.0, 62.0, 64.0], "without": [50.0], "other": [61.0, 63.0]}
+    axes = plots.show_ablation(scores, reference="as trained")
+    bar, mean, dots = axes.lines[:3]
+    assert bar.get_xdata().tolist() == [60.0, 64.0]  # 62 ± 2
+    assert mean.get_xdata() == [62.0] and dots.get_xdata().tolist() == scores["as trained"]
+    assert axes.lines[3].get_xdata() == [50.0]  # one seed: no bar
+    assert [t.get_text() for t in axes.get_yticklabels()] == list(scores)
+    assert axes.lines[-1].get_xdata() == [62.0, 62.0] and axes.get_ylim() == (2.5, -0.5)
+
+
+def test_ablation_does_not_blow_up_small_differences():
+    axes = plots.show_ablation({"one": [60.0], "other": [60.1]}, least=3.0)
+    low, high = axes.get_xlim()
+    assert abs(high - low - 3) < 1e-9 and low < 60.0 < 60.1 < high

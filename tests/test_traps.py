@@ -4,6 +4,7 @@ R: what "official" mode reproduces, since released weights need it.
 F: what is fixed here, whatever the mode.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -42,11 +43,11 @@ def cam_network(**options):
 
 
 def test_1_r_channels_are_dealt_to_heads_like_cards():
-    channels = torch.arange(12.0).view(1, 1, 12)  # one token, D = 12, H = 3
-    official = AdaptiveFusion(2, 3, 4, official=True).split(channels)
-    ours = AdaptiveFusion(2, 3, 4).split(channels)
-    assert official[0, 1, 0].tolist() == [1, 4, 7, 10]  # no head wrote these together
-    assert ours[0, 1, 0].tolist() == [4, 5, 6, 7]
+    channels = torch.arange(24.0).view(1, 1, 24)  # one token, D = 24, H = 3
+    official = AdaptiveFusion(4, 3, 8, official=True).split(channels)
+    ours = AdaptiveFusion(4, 3, 8).split(channels)
+    assert official[0, 1, 0].tolist() == [1, 4, 7, 10, 13, 16, 19, 22]
+    assert ours[0, 1, 0].tolist() == [8, 9, 10, 11, 12, 13, 14, 15]
 
 
 def test_2_r_positions_are_sampled_a_hair_off():
@@ -120,12 +121,13 @@ def test_10_f_a_view_carries_its_own_flip():
 
 
 TWO_PROCESSES = """
+import sys
 import torch
 from accelerate import Accelerator
 from weaktr_core.config import preset
 from weaktr_core.data import Scenes
 from weaktr_core.training import train_epoch
-from weaktr_core.training_cam import CamStage
+from weaktr_core.training_cam import CamStage, train_cam
 accelerator = Accelerator(cpu=True)
 stage = CamStage(preset("smoke"), Scenes(16, 64, 0), Scenes(2, 64, 1))
 model, optimizer, loader = accelerator.prepare(stage.model, stage.optimizer, stage.loader)
@@ -137,6 +139,9 @@ total = sum(p.double().sum() for p in model.parameters()).view(1)
 totals = accelerator.gather(total).tolist()
 if accelerator.is_main_process:  # two processes may print into each other's lines
     print("RANKS", accelerator.num_processes, totals)
+run = train_cam(preset("smoke"), Scenes(16, 64, 0), Scenes(4, 64, 1), sys.argv[1])
+if accelerator.is_main_process:
+    print("EPOCHS", [line["epoch"] for line in run.history])
 """
 
 
@@ -144,10 +149,11 @@ def test_11_f_several_processes_stay_one_model(tmp_path):
     script = tmp_path / "two.py"
     script.write_text(TWO_PROCESSES)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone",
-               "--nproc_per_node=2", str(script)]  # fmt: skip
+               "--nproc_per_node=2", str(script), str(tmp_path / "run")]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=240)
     found = re.search(r"RANKS 2 \[(\S+), (\S+)\]", done.stdout)
     assert found and found[1] == found[2], done.stdout + done.stderr[-2000:]
+    assert "EPOCHS [0, 1, 2]" in done.stdout, done.stderr[-2000:]
 
 
 def test_12_f_random_weights_can_be_constructed():
@@ -204,3 +210,22 @@ def test_19_f_no_gpu_calls_and_no_extensions_are_needed():
     banned = re.compile(r"\.cuda\(\)|^\s*(import|from) (apex|xformers|mmcv)", re.MULTILINE)
     for path in Path(weaktr_core.__file__).parent.rglob("*.py"):
         assert not banned.search(path.read_text("utf8")), path
+
+
+CHAPTER = Path(__file__).parents[1] / "book" / "13_full_scale.ipynb"
+
+
+def test_chapter_13_lists_the_traps_that_are_tested():
+    cells = ["".join(c["source"]) for c in json.loads(CHAPTER.read_text("utf8"))["cells"]]
+    listed = re.findall(r"^\| (\d+) \| ([RF]) \|", "\n".join(cells), re.MULTILINE)
+    own = Path(__file__).read_text("utf8")
+    tested = re.findall(r"^def test_(\d+)_([rf])_", own, re.MULTILINE)
+    assert listed == [(number, kind.upper()) for number, kind in tested]
+    assert [int(number) for number, _ in listed] == list(range(1, 20))
+
+
+def test_chapter_13_quotes_its_tests_as_they_are():
+    cells = ["".join(c["source"]) for c in json.loads(CHAPTER.read_text("utf8"))["cells"]]
+    quoted = [c.split("\n\n\n")[0] for c in cells if c.startswith("def test_")]
+    own = Path(__file__).read_text("utf8")
+    assert len(quoted) == 2 and all(text in own for text in quoted)

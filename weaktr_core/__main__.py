@@ -11,6 +11,7 @@ from weaktr_core.commands.doctor import add_doctor
 from weaktr_core.commands.evaluate import add_evaluate
 from weaktr_core.commands.explore import add_explore
 from weaktr_core.commands.labels import add_make_labels
+from weaktr_core.commands.segment import add_segment
 from weaktr_core.commands.train import add_train_cam, add_train_seg
 
 EPILOG = """\
@@ -21,10 +22,12 @@ From tags to masks:
   python -m weaktr_core train-seg --labels RUN/labels/masks --run RUN2
                                                            learn from those masks
   python -m weaktr_core evaluate  RUN                      how good, against true masks
+  python -m weaktr_core segment   PHOTO --run RUN          masks of your own photos
   python -m weaktr_core explore   PHOTO                    what every head looks at
 
-FOLDER is laid out like VOC 2012 or COCO. Without --data the built-in generated scenes
-are used, so everything can be tried at once, without a download.
+FOLDER holds photos and a table tags.csv (photo,tags,split), or is laid out like VOC 2012
+or COCO. Without --data the built-in generated scenes are used, so everything can be tried
+at once, without a download.
 """
 
 
@@ -82,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_make_labels(commands)
     add_train_seg(commands)
     add_evaluate(commands)
+    add_segment(commands)
     add_explore(commands)
     add_doctor(commands)
     return parser

@@ -270,10 +270,14 @@ SEG_PRESETS: dict[str, SegConfig] = {
     ),
     "laptop": SegConfig(
         frozen_layers=6,
+        decoder={"dropout": 0.0},
         train_ratios=(0.8, 1.25),
+        batch_size=8,
+        clip_start=0.45,
         clip_window=42,
         warmup_epochs=0.3,
         eval_every=10,
+        eval_ratios=(1.0, 1.5),
     ),
     "photos": SegConfig(
         frozen_layers=6,

@@ -111,12 +111,12 @@ def crf_on_probabilities(
     classes, height, width = probability.shape
     field = DenseCRF2D(width, height, classes)
     energy = unary_from_softmax(np.ascontiguousarray(probability, dtype=np.float32))
-    field.setUnaryEnergy(np.ascontiguousarray(energy))
+    field.setUnaryEnergy(np.array(energy, order="C"))
     field.addPairwiseGaussian(sxy=settings.gauss_xy, compat=settings.gauss_weight)
     field.addPairwiseBilateral(
         sxy=settings.bilateral_xy,
         srgb=settings.bilateral_rgb,
-        rgbim=np.ascontiguousarray(image),
+        rgbim=np.array(image, order="C"),  # a copy: the library refuses read-only photos
         compat=settings.bilateral_weight,
     )
     refined = np.asarray(field.inference(settings.iterations), dtype=np.float32)

@@ -11,6 +11,7 @@ import json
 import math
 import time
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import InitProcessGroupKwargs
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
@@ -27,6 +29,9 @@ from tqdm.auto import tqdm
 from weaktr_core.attention import TimmViT
 from weaktr_core.runs import Run
 from weaktr_core.runtime import cache_dir, log, mixed_precision, seed_everything
+
+PATIENCE = InitProcessGroupKwargs(timeout=timedelta(hours=12))
+"""How long processes wait for the first one, which alone evaluates after an epoch."""
 
 
 @runtime_checkable
@@ -60,13 +65,18 @@ def fit(stage: Stage, run: Run, epochs: int, config: dict[str, Any], resume: boo
         config: all settings, stored in the run; ``config["seed"]`` is used.
         resume: continue the run if it is there.
     """
-    done = run.start(config, resume=resume)
-    if done >= epochs:
-        return run
     # Accelerate keeps one state per process, precision included; a second training in
     # the same notebook may want another.
     AcceleratorState._reset_state()
-    accelerator = Accelerator(mixed_precision=mixed_precision(config["precision"]))
+    accelerator = Accelerator(
+        mixed_precision=mixed_precision(config["precision"]), kwargs_handlers=[PATIENCE]
+    )
+    if accelerator.is_main_process:
+        run.start(config, resume=resume)
+    accelerator.wait_for_everyone()
+    done = run.epochs_done()
+    if done >= epochs:
+        return run
     model, optimizer, loader = accelerator.prepare(
         stage.model, stage.optimizer, stage.loader
     )
@@ -75,7 +85,7 @@ def fit(stage: Stage, run: Run, epochs: int, config: dict[str, Any], resume: boo
     keeper.every, keeper.epochs = config["eval_every"], epochs
     if done:
         keeper.restore()
-    else:
+    elif accelerator.is_main_process:
         keeper.keep(0, {}, 0.0)
     for epoch in range(done + 1, epochs + 1):
         start = time.perf_counter()

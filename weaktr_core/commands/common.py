@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from weaktr_core.config import CamConfig, SegConfig
@@ -14,23 +15,41 @@ class UsageError(Exception):
     """A request that cannot be met: one line."""
 
 
-def add_command(commands, name: str, function, summary: str, details: str):
-    """A subcommand whose help shows its defaults."""
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults that say something, and leaves the lines of examples alone."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, []):
+            return action.help
+        return super()._get_help_string(action)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("examples:"):
+            return text
+        return super()._fill_text(text, width, indent)
+
+
+def add_command(
+    commands, name: str, function, summary: str, details: str, examples: Sequence[str] = ()
+):
+    """A subcommand whose help shows its defaults and how it is used."""
+    shown = [f"  python -m weaktr_core {name} {example}" for example in examples]
     command = commands.add_parser(
         name,
         help=summary,
         description=f"{summary} {details}",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog="\n".join(["examples:", *shown]) if shown else None,
+        formatter_class=Help,
     )
     command.set_defaults(run_command=function)
     return command
 
 
-def open_data(where: str, split: str, scene_size: int):
+def open_data(where: str, split: str, scene_size: int | None = None):
     """A dataset; built-in scenes at the size that the settings ask for."""
     from weaktr_core.data import open_dataset
 
-    size = {"size": scene_size} if is_scenes(where) else {}
+    size = {"size": scene_size} if scene_size and is_scenes(where) else {}
     return open_dataset(where, split, **size)
 
 
@@ -50,26 +69,36 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
-    """Model, settings, dataset and input statistics of a run of either step."""
-    from weaktr_core.checkpoints import CheckpointError, load_checkpoint, load_segmenter
+def load_run(folder: str) -> tuple[Any, Any, Any]:
+    """Network, settings and input statistics of a run of either step."""
+    from weaktr_core.checkpoints import load_checkpoint, load_segmenter
     from weaktr_core.pretrained import normalisation
     from weaktr_core.runs import Run
     from weaktr_core.runtime import default_device
 
-    run = Run(arguments.run)
+    run = Run(folder)
     settings = run.config
     is_seg = settings.get("step") == 2
     config = (SegConfig if is_seg else CamConfig).from_dict(settings)
     model: Any = (load_segmenter if is_seg else load_checkpoint)(run.best)
-    data = open_data(arguments.data or settings["data"], arguments.split, config.img_size)
+    return model.to(default_device()), config, normalisation(config.backbone)
+
+
+def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
+    """Network, settings, dataset and input statistics of a run of either step."""
+    from weaktr_core.checkpoints import CheckpointError
+    from weaktr_core.runs import Run
+
+    model, config, statistics = load_run(arguments.run)
+    where = arguments.data or Run(arguments.run).config["data"]
+    data = open_data(where, arguments.split, config.img_size)
     if list(data.classes) != model.notes["classes"]:
         raise CheckpointError(
             f"{arguments.run}: trained on {len(model.notes['classes'])} classes "
             f"({model.notes['classes'][0]}, …), the data has {len(data.classes)} "
             f"({data.classes[0]}, …)"
         )
-    return model.to(default_device()), config, data, normalisation(config.backbone)
+    return model, config, data, statistics
 
 
 def views_of(arguments: argparse.Namespace, config: CamConfig | SegConfig):
@@ -93,14 +122,23 @@ def crf_settings(name: str):
     return CRF_PRESETS[name]
 
 
-def add_run_arguments(command, split: str) -> None:
+DATA_HELP = (
+    "folder with a table tags.csv (photo,tags,split), or laid out like VOC 2012 or COCO; "
+    "'scenes' for generated ones"
+)
+SPLIT_HELP = "which images: train or val; scenes have test too, VOC train_aug, trainval"
+SCALES_HELP = (
+    "sizes at which each photo is looked at, as factors, for instance 1 1.5; each also "
+    "mirrored; default: the run's setting"
+)
+
+
+def add_run_arguments(command, split: str, written_by: str) -> None:
     """What every command that uses a trained run shares."""
-    command.add_argument("run", help="folder written by train-cam")
-    command.add_argument("--data", help="folder or 'scenes'; default: the run's own")
-    command.add_argument("--split", default=split, help="which images")
-    command.add_argument(
-        "--scales", nargs="+", type=float, help="default: the run's setting"
-    )
+    command.add_argument("run", help=f"folder written by {written_by}")
+    command.add_argument("--data", help=DATA_HELP + "; default: what the run trained on")
+    command.add_argument("--split", default=split, help=SPLIT_HELP)
+    command.add_argument("--scales", nargs="+", type=float, help=SCALES_HELP)
 
 
 def log(message: str) -> None:

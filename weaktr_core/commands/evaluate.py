@@ -23,11 +23,17 @@ def add_evaluate(commands) -> None:
         commands,
         "evaluate",
         evaluate_command,
-        "Score a run: AP of the tags, mIoU of every stage.",
-        "mIoU is swept over all thresholds and the best is shown beside the run's own: "
-        "choosing the best peeks at masks.",
+        "Score a run of either step against true masks.",
+        "For train-cam's networks: average precision of the tags and mIoU of the maps of "
+        "every stage, at the best threshold and at the run's own: choosing the best peeks "
+        "at masks. For train-seg's: mIoU and pixel accuracy of the predictions, and a "
+        "picture of what is taken for what.",
+        [
+            "build/runs/laptop --split test",
+            "build/runs/laptop-seg --crf voc-seg --masks predictions",
+        ],
     )
-    add_run_arguments(command, "val")
+    add_run_arguments(command, "val", "train-cam or train-seg")
     command.add_argument("--json", help="also write the scores here")
     only = "of train-seg's networks only: "
     command.add_argument(
@@ -38,7 +44,10 @@ def add_evaluate(commands) -> None:
         action="store_true",
         help=only + "average both decoder blocks, as the official evaluation does",
     )
-    command.add_argument("--masks", help=only + "write palette PNGs to this folder")
+    command.add_argument(
+        "--masks",
+        help=only + "write palette PNGs to this folder, as VOC's test server takes them",
+    )
 
 
 def evaluate_command(arguments: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from weaktr_core.commands.common import add_command, log
+from weaktr_core.commands.common import UsageError, add_command, log
 
 
 def add_explore(commands) -> None:
@@ -18,6 +18,7 @@ def add_explore(commands) -> None:
         "Write a head explorer of a photo: one HTML file that needs no server.",
         "Without --run the heads are DINOv2-S's; with it those of a trained CAM "
         "network, and each class has a token to look from.",
+        ["holiday.jpg", "holiday.jpg --run build/runs/laptop -o heads.html"],
     )
     command.add_argument("photo", help="any photo; EXIF orientation is respected")
     command.add_argument("--run", help="folder written by train-cam")
@@ -35,15 +36,30 @@ def explore_command(arguments: argparse.Namespace) -> None:
     from weaktr_core.runtime import write_atomically
     from weaktr_core.widgets.photo import explore_photo
 
+    out = output_file(arguments.out)
     network: Any = "dinov2-s"
     if arguments.run:
         run = Run(arguments.run)
         _ = run.config  # a missing run is said as such
         network = load_checkpoint(run.best)
     photo, stem = read_image(arguments.photo, upright=True), Path(arguments.photo).stem
-    page = explore_photo(photo, network, name=stem, size=arguments.size, host="html")
+    try:
+        page = explore_photo(photo, network, name=stem, size=arguments.size, host="html")
+    except ValueError as error:  # too narrow, or a size without a patch
+        raise UsageError(f"{arguments.photo}: {error}") from None
     text = page.document(f"Attention heads on {stem}")
-    write_atomically(
-        Path(arguments.out), lambda part: part.write_text(text, encoding="utf8")
-    )
-    log(f"done: {arguments.out}, {len(text) / 1e6:.1f} MB; open it in a browser")
+    try:
+        write_atomically(out, lambda part: part.write_text(text, encoding="utf8"))
+    except OSError as error:
+        raise UsageError(f"cannot write {out}: {error.strerror or error}") from None
+    log(f"done: {out}, {len(text) / 1e6:.1f} MB; open it in a browser")
+
+
+def output_file(name: str) -> Path:
+    """The file to write, or a complaint before the network runs."""
+    out = Path(name)
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder; name a file, such as {out / 'explore.html'}")
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{out}: the page is HTML; name a file that ends in .html")
+    return out

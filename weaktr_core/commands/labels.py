@@ -26,10 +26,17 @@ def add_make_labels(commands) -> None:
         "make-labels",
         make_labels_command,
         "Write CAMs and pseudo-masks of tagged images.",
-        "Interrupted, it continues where it stopped.",
+        "The tags decide which classes a mask may have. Writes cams/NAME.npz, "
+        "masks/NAME.png for train-seg, sheet.jpg to look at, and labels.json, which says "
+        "what was chosen. Interrupted, it continues where it stopped.",
+        ["build/runs/laptop", "RUN --crf none --threshold 0.4"],
     )
-    add_run_arguments(command, "train")
+    add_run_arguments(command, "train", "train-cam")
     command.add_argument("--out", help="folder to write; default: RUN/labels")
+    command.add_argument(
+        "--cams",
+        help="folder of CAM files, to reuse those of an earlier call; default: OUT/cams",
+    )
     command.add_argument(
         "--threshold",
         default="otsu",
@@ -40,7 +47,7 @@ def add_make_labels(commands) -> None:
         "--crf",
         default="voc-cam",
         choices=["none", *CRF_NAMES],
-        help="published settings to refine with; none to leave it",
+        help="let the photo's edges correct the masks, with published settings",
     )
     command.add_argument(
         "--ignore-band",
@@ -58,18 +65,19 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     if not isinstance(config, CamConfig):
         raise UsageError(f"{arguments.run}: a segmentation network makes no CAMs")
     out = Path(arguments.out or Path(arguments.run) / "labels")
+    cams = Path(arguments.cams or out / "cams")
     crf = crf_settings(arguments.crf)
     make_cams(
         model,
         data,
         statistics,
-        out / "cams",
+        cams,
         views=views_of(arguments, config),
         eval_size=config.eval_size,
     )
-    threshold = choose_threshold(arguments.threshold, data, out / "cams")
+    threshold = choose_threshold(arguments.threshold, data, cams)
     recipe = LabelRecipe(threshold, crf, arguments.ignore_band)
-    matrix = make_masks(data, out / "cams", out / "masks", recipe)
+    matrix = make_masks(data, cams, out / "masks", recipe)
     write_label_scores(out, recipe, arguments.threshold, matrix)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from typing import Any
 
 from weaktr_core.commands.common import (
+    DATA_HELP,
     UsageError,
     add_command,
     is_scenes,
@@ -25,7 +27,13 @@ def add_train_cam(commands) -> None:
         train_cam_command,
         "Train the CAM network on image tags.",
         "No mask is read for training. Where the validation images have masks, the "
-        "maps are measured with them after each epoch.",
+        "maps are measured with them as the training goes on. RUN gets config.json, "
+        "history.jsonl (a line per epoch) and the checkpoints best and last.",
+        [
+            "--preset smoke --run build/runs/try   # seconds, means nothing",
+            "                                      # generated scenes, minutes",
+            "--data my_photos --run my_run --set epochs=30 img_size=224",
+        ],
     )
     add_training_arguments(command, "build/runs/laptop", PRESETS)
 
@@ -51,11 +59,13 @@ def add_train_seg(commands) -> None:
         "It learns from the masks in --labels only. The true masks of the validation "
         "images, where there are some, pick the best epoch: that peeks; the last epoch "
         "is kept too.",
+        ["--labels my_run/labels/masks --data my_photos --run my_run_2"],
     )
     command.add_argument(
         "--labels",
         required=True,
-        help="folder of masks from make-labels; 'true' for the data's own (upper bound)",
+        help="folder of masks from make-labels, usually RUN/labels/masks; 'true' for the "
+        "data's own (upper bound)",
     )
     add_training_arguments(command, "build/runs/laptop-seg", SEG_PRESETS)
 
@@ -78,30 +88,36 @@ def train_seg_command(arguments: argparse.Namespace) -> None:
 def add_training_arguments(command, run: str, presets: dict) -> None:
     """What both training commands share."""
     command.add_argument("--run", default=run, help="folder to write")
-    command.add_argument("--data", default="scenes", help="folder, or 'scenes'")
+    command.add_argument("--data", default="scenes", help=DATA_HELP)
     command.add_argument("--split", default="train", help="images to train on")
     command.add_argument("--val", default="val", help="images to measure with")
     command.add_argument(
         "--preset",
         choices=[*presets],
-        help="settings to start from; default: laptop for scenes, photos for a folder",
+        help="settings to start from. smoke: random weights, seconds, to try the path; "
+        "laptop: scenes, minutes; photos: a folder of some hundred photos; colab: one "
+        "GPU; voc12, coco14: the published schedules. Default: laptop for scenes, photos "
+        "for a folder",
     )
     command.add_argument(
         "--set",
         nargs="+",
         default=[],
         metavar="NAME=VALUE",
-        help="change settings, e.g. epochs=10 img_size=224; a wrong name lists all",
+        help="change settings of the preset; a wrong name lists them all",
     )
-    command.add_argument("--resume", action="store_true", help="continue the run")
+    command.add_argument(
+        "--resume", action="store_true", help="continue a run that was interrupted"
+    )
 
 
 def open_training_data(arguments: argparse.Namespace, scene_size: int):
     """The images to train on and those to measure with, and a line that says so."""
     train = open_data(arguments.data, arguments.split, scene_size)
     val = open_data(arguments.data, arguments.val, scene_size)
-    log(f"{len(train)} images to train on, {len(val)} to measure with, "
-        f"{len(train.classes)} classes")  # fmt: skip
+    if os.environ.get("RANK", "0") == "0":
+        log(f"{len(train)} images to train on, {len(val)} to measure with, "
+            f"{len(train.classes)} classes")  # fmt: skip
     return train, val
 
 

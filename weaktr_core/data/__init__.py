@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weaktr_core.data.coco import COCO
 from weaktr_core.data.files import file_error, holds
+from weaktr_core.data.folder import TABLE, TaggedFolder
 from weaktr_core.data.sample import DataError, Sample, TaggedDataset
 from weaktr_core.data.voc import VOC2012, find_voc
 
@@ -20,6 +21,7 @@ __all__ = [
     "Sample",
     "Scenes",
     "TaggedDataset",
+    "TaggedFolder",
     "open_dataset",
 ]
 
@@ -42,8 +44,8 @@ def open_dataset(
 
     Args:
         where: "scenes" for the built-in generated ones, "scenes:200" for 200 of
-            them, or a folder laid out like VOC 2012 or COCO. A folder that is
-            called scenes is ``./scenes``.
+            them, or a folder with a table ``tags.csv`` or laid out like VOC 2012 or
+            COCO. A folder that is called scenes is ``./scenes``.
         split: "train" or "val"; scenes also have "test", VOC "train_aug" and
             "trainval".
         size: height and width of the scenes in pixels, default 112.
@@ -79,12 +81,14 @@ def _open_scenes(split: str, size: int | None, count: int | None) -> TaggedDatas
 
 
 def _open_folder(folder: Path, split: str) -> TaggedDataset:
+    if (folder / TABLE).is_file():
+        return TaggedFolder(folder, split)
     if (folder / "VOCdevkit").is_dir() or find_voc(folder) is not None:
         return VOC2012(folder, split)
     if any(folder.glob("annotations/instances_*.json")):
         return COCO(folder, split)
     layouts = (
-        "VOCdevkit/VOC2012 or JPEGImages and Annotations (VOC), "
+        f"a table {TABLE}, VOCdevkit/VOC2012 or JPEGImages and Annotations (VOC), "
         "or annotations/instances_*.json (COCO)"
     )
     raise file_error(folder, layouts, holds(folder))

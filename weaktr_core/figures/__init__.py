@@ -11,6 +11,7 @@ from weaktr_core.figures.maps import (
     show_strip,
 )
 from weaktr_core.figures.training import (
+    show_ablation,
     show_bars,
     show_curves,
     show_head_weight_evolution,
@@ -18,6 +19,7 @@ from weaktr_core.figures.training import (
 )
 
 __all__ = [
+    "show_ablation",
     "show_agreement",
     "show_attention_row",
     "show_bars",

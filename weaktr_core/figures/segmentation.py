@@ -1,15 +1,19 @@
-"""Pictures of step 2: what is taken for what, and which pixels stop teaching."""
+"""Pictures of masks: what is taken for what, which pixels stop teaching, what was found."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from PIL import Image
+from skimage.segmentation import find_boundaries
 
-from weaktr_core.figures.style import HEAT, new_axes, new_grid
+from weaktr_core.figures.maps import show_image
+from weaktr_core.figures.style import HEAT, class_colours, new_axes, new_grid
 
 
 def show_confusion(counts: np.ndarray, classes: Sequence[str]) -> Axes:
@@ -68,3 +72,51 @@ def show_clipping(
     for one, title in zip(axes, titles, strict=True):
         one.set_title(title, fontsize=10)
     return axes
+
+
+def show_labelled(
+    image: np.ndarray,
+    labels: np.ndarray,
+    legend: Mapping[int, str],
+    axes: Axes | None = None,
+) -> Axes:
+    """A label map over its photo, the borders drawn, and below it what the colours mean.
+
+    Args:
+        image: (height, width, 3) uint8.
+        labels: (height, width), 0 background; colours as in `style.class_colours`.
+        legend: label → text.
+        axes: to draw into.
+    """
+    axes = axes if axes is not None else new_grid(1, 1, 4.0)[0, 0]
+    painted = 0.45 * image + 0.55 * class_colours(labels)
+    shown = np.where((labels > 0)[..., None], painted, 0.7 * image + 0.3 * 255)
+    border = find_boundaries(labels, mode="inner")
+    shown = np.where(border[..., None], class_colours(labels), shown)
+    show_image(shown.astype(np.uint8), axes=axes)
+    colours = class_colours(np.array([list(legend)]))[0] / 255
+    patches = [
+        Patch(color=colour, label=text)
+        for colour, text in zip(colours, legend.values(), strict=True)
+    ]
+    axes.legend(
+        handles=patches, loc="upper left", bbox_to_anchor=(0, 0), frameon=False, fontsize=9
+    )
+    return axes
+
+
+def save_overlay(
+    image: np.ndarray, labels: np.ndarray, legend: Mapping[int, str], path: Path
+) -> None:
+    """Write `show_labelled` as a picture 900 pixels long, the folder made if need be."""
+    factor = 900 / max(image.shape[:2])
+    size = tuple(max(1, round(n * factor)) for n in image.shape[1::-1])
+    image = np.asarray(Image.fromarray(image).resize(size))
+    labels = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
+    with plt.rc_context({"figure.figsize": (size[0] / 100, size[1] / 100)}):
+        figure, axes = plt.subplots(facecolor="white")
+        figure.subplots_adjust(0, 0, 1, 1)
+    show_labelled(image, labels, legend, axes)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100, bbox_inches="tight", pad_inches=0.08)
+    plt.close(figure)

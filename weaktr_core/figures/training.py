@@ -46,6 +46,45 @@ def show_bars(
     return axes
 
 
+def show_ablation(
+    values: Mapping[str, Sequence[float]],
+    *,
+    reference: str | None = None,
+    xlabel: str = "mIoU, %",
+    least: float = 2.0,
+    axes: Axes | None = None,
+) -> Axes:
+    """One line per variant: a dot for every seed, a tick at their mean, a bar of ± sd.
+
+    Args:
+        values: scores of each variant, one per seed, the first variant on top. The
+            standard deviation is that of a sample; a single seed has no bar.
+        reference: the variant whose mean is drawn through all lines.
+        xlabel: below the axis.
+        least: width of the axis at least, so that tenths of a point look like tenths.
+        axes: to draw into.
+    """
+    axes = axes or new_axes(6.4, 0.9 + 0.32 * len(values))
+    for place, scores in enumerate(values.values()):
+        mean = float(np.mean(scores))
+        if len(scores) > 1:
+            spread = float(np.std(scores, ddof=1))
+            axes.plot([mean - spread, mean + spread], [place] * 2, color=LINES[5], lw=7)
+        axes.plot(mean, place, "|", color="black", markersize=11, markeredgewidth=1.5)
+        axes.plot(scores, [place] * len(scores), "o", color=LINES[1], markersize=4)
+    if reference is not None:
+        axes.axvline(
+            float(np.mean(values[reference])), color="0.6", linestyle=":", zorder=0
+        )
+    axes.set_yticks(range(len(values)), list(values), fontsize=8)
+    axes.set_ylim(len(values) - 0.5, -0.5)
+    axes.set_xlabel(xlabel)
+    low, high = axes.get_xlim()
+    if high - low < least:
+        axes.set_xlim((low + high - least) / 2, (low + high + least) / 2)
+    return axes
+
+
 def show_head_weights(
     weights: np.ndarray, title: str = "", axes: Axes | None = None, top: float | None = None
 ) -> Axes:

@@ -148,8 +148,8 @@ async function render({ model, el }) {
       p.canvas.setAttribute("aria-label", `${s.name}: ${p.words.textContent}`);
     const kinds = marking ? ["clipped, label wrong", "clipped, label right", "wrong, not clipped"]
       : ["clipped: no gradient"];
-    key.replaceChildren(legend(s.present, names, colours),
-      legend(kinds.map((_, i) => i), kinds, Object.values(KINDS)));
+    key.replaceChildren(classLegend(s.present, names, colours),
+      classLegend(kinds.map((_, i) => i), kinds, Object.values(KINDS)));
   }
 
   el.replaceChildren(make("div", { class: "wt wt-clipping" },

@@ -138,7 +138,13 @@ class Page:
             "const state = JSON.parse(text);\n"
             "const model = { get: (n) => state[n], set: (n, v) => { state[n] = v; },\n"
             "  on() {}, off() {}, save_changes() {} };\n"
-            "explorer.render({ model, el: root });\n}"
+            # in an old browser the poster stays, and a sentence says why
+            "Promise.resolve().then(() => explorer.render({ model, el: root }))\n"
+            "  .catch((error) => {\n"
+            "    const note = document.createElement('p');\n"
+            "    note.textContent = 'This explorer could not start: ' + error.message;\n"
+            "    root.append(note);\n"
+            "    console.error(error);\n  });\n}"
         )
 
     def document(self, title: str) -> str:

@@ -212,7 +212,7 @@ async function render({ model, el }) {
     const words = sentence(scene, found);
     say.textContent = words;
     big.setAttribute("aria-label", words);
-    key.replaceChildren(legend(scene.present, names, colours));
+    key.replaceChildren(classLegend(scene.present, names, colours));
     plot(scene);
     curve.setAttribute("aria-label", "Quality at every background score; the cursor is at " +
       thresholds[step()].toFixed(2));

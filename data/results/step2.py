@@ -1,0 +1,72 @@
+"""Store what step 2 reached on scenes: ``python data/results/step2.py SEED [SEED …]``.
+
+Reads the runs that ``data/results/laptop.sh SEED …`` left in build/runs, writes
+laptop-seg.json beside this file and prints a table for README.md. What a seed has not
+run yet is null, a dash in the table.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+RUNS = Path("build/runs")
+COLUMNS = {
+    "threshold": ("laptop-{seed}/labels-otsu-none/labels.json", "pseudo_masks_no_crf"),
+    "and CRF": ("laptop-{seed}/labels/labels.json", "pseudo_masks"),
+    "peeked, and CRF": (
+        "laptop-{seed}/labels-peek-voc-cam/labels.json",
+        "pseudo_masks_peeked",
+    ),
+    "clipped, one view": ("seg-{seed}/plain.json", "clipped_one_view"),
+    "clipped": ("seg-{seed}/test.json", "clipped"),
+    "not clipped, one view": ("seg-unclipped-{seed}/plain.json", "cross_entropy_one_view"),
+    "not clipped": ("seg-unclipped-{seed}/test.json", "cross_entropy"),
+    "true masks": ("seg-true-{seed}/test.json", "true_masks"),
+}
+"""Heading → file of a seed that holds its mIoU, and the name in the JSON."""
+
+
+def main(seeds: list[str]) -> None:
+    """Read all runs, write the JSON, print the table."""
+    rows = [read(int(seed)) for seed in seeds]
+    path = Path(__file__).with_name("laptop-seg.json")
+    path.write_text(json.dumps({"rows": rows}, indent=1) + "\n", "utf8")
+    sys.stdout.write(table(rows))
+
+
+def read(seed: int) -> dict:
+    """Scores of a seed as fractions, and the seconds that retraining took."""
+    row: dict = {"seed": seed}
+    for pattern, key in COLUMNS.values():
+        path = RUNS / pattern.format(seed=seed)
+        row[key] = json.loads(path.read_text("utf8"))["miou"] if path.exists() else None
+    history = RUNS / f"seg-{seed}" / "history.jsonl"
+    lines = history.read_text("utf8").splitlines() if history.exists() else []
+    row["retraining_seconds"] = round(sum(json.loads(line)["seconds"] for line in lines))
+    return row
+
+
+def table(rows: list[dict]) -> str:
+    """One row per seed, in %, and the mean with its spread."""
+    keys = [key for _, key in COLUMNS.values()]
+    lines = [["seed", "seconds", *COLUMNS], ["---"] * (2 + len(keys))]
+    for row in rows:
+        values = ["–" if row[k] is None else f"{100 * row[k]:.1f}" for k in keys]
+        lines.append([str(row["seed"]), str(row["retraining_seconds"]), *values])
+    if len(rows) > 1:
+        lines.append(["mean ± sd", "", *(spread([row[k] for row in rows]) for k in keys)])
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def spread(values: list) -> str:
+    """Mean and standard deviation of what is there."""
+    there = 100 * np.array([v for v in values if v is not None])
+    return f"{there.mean():.1f} ± {there.std(ddof=1):.1f}" if len(there) > 1 else "–"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

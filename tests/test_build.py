@@ -1,0 +1,122 @@
+"""What book/build.py does when chapters train, fail, warn or draw bars."""
+
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "book"))
+
+import build
+import pages
+
+BARS = """import warnings
+from tqdm.auto import tqdm
+from tqdm.std import tqdm as plain
+for _ in tqdm(range(3), disable=False):
+    pass
+for _ in plain(range(3), disable=False, desc="epoch 1/2", unit="batch"):
+    pass
+warnings.warn("mind the gap")
+print("done")"""
+
+
+def chapter(folder, name, *code, **told):
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata = {"weaktr": told} if told else {}
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in code]
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    return build.Chapter.read(folder / f"{name}.ipynb")
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "BOOK", tmp_path)
+    monkeypatch.setattr(build, "EXECUTED", tmp_path / "executed")
+    monkeypatch.setattr(build, "STATUS", tmp_path / "status.json")
+    monkeypatch.setattr(build, "HEARTBEAT", 0.2)
+    return tmp_path
+
+
+def order(chapters, monkeypatch, failing=()):
+    """Simulated build: who is running whenever somebody starts, two at a time."""
+    waiting = sorted(chapters, key=lambda c: not c.trains)
+    active, made, starts = [], set(), []
+    monkeypatch.setattr(build, "free_memory", lambda: 99.0)
+    while waiting or active:
+        while one := build.next_chapter(waiting, active, made, jobs=2):
+            waiting.remove(one)
+            active.append(build.Execution(one, None, None))
+            starts.append({e.chapter.path.stem for e in active})
+        # the first without training to do is done first
+        done = min(active, key=lambda e: e.chapter.trains)
+        active.remove(done)
+        if done.chapter.path.stem not in failing:
+            made |= done.chapter.needs
+    return starts
+
+
+def five(folder):
+    return [
+        chapter(folder, "01", "1"),
+        chapter(folder, "05", "train_or_load(config)"),
+        chapter(folder, "08", "run = train_or_load(config)", trains=True),
+        chapter(folder, "10", "retrain_or_load(train_or_load(c))", trains=True),
+        chapter(folder, "11", "retrain_or_load(train_or_load(c))"),
+        chapter(folder, "12", "train_or_load(config)", needs=[]),
+    ]
+
+
+def test_what_needs_no_run_goes_beside_the_training(tmp_path, monkeypatch):
+    starts = order(five(tmp_path), monkeypatch)
+    assert starts == [{"08"}, {"01", "08"}, {"08", "12"}, {"10"}, {"05", "10"}, {"11"}]
+
+
+def test_a_failed_trainer_is_replaced_by_one_chapter_at_a_time(tmp_path, monkeypatch):
+    starts = order(five(tmp_path), monkeypatch, failing=["08", "10"])
+    assert {"05", "11"} not in starts and {"10", "05"} not in starts
+    assert set.union(*starts) == {"01", "05", "08", "10", "11", "12"}
+
+
+def test_chapters_of_the_book_say_what_they_need():
+    chapters = {c.stem[:2]: build.Chapter.read(c) for c in pages.notebooks()}
+    assert chapters["08"].trains and not chapters["01"].needs
+    assert "train_or_load" in chapters["05"].needs
+
+
+def test_bars_go_warnings_stay_failures_are_printed(folders, capsys):
+    chapters = [
+        chapter(folders, "good", BARS),
+        chapter(folders, "bad", "x = 6 * 7", "assert x == 43, 'not the answer'"),
+    ]
+    assert build.run_all(chapters, jobs=2) == ["bad"]
+    said = capsys.readouterr().out
+    assert "not the answer" in said and "assert x == 43" in said
+    assert "running: good 0:0" in said and "FAILED" in said
+    executed = nbformat.read(folders / "executed" / "good.ipynb", 4)
+    outputs = executed.cells[0].outputs
+    shown = "".join(output.get("text", str(output.get("data"))) for output in outputs)
+    assert "mind the gap" in shown and "done" in shown
+    assert "%|" not in shown and "it/s" not in shown and "batch" not in shown
+    assert list(build.read_status()) == ["good"]
+    assert not build.outdated(chapters[0]) and build.outdated(chapters[1])
+
+
+def test_reading_takes_longer_with_more_words_and_more_code():
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_markdown_cell("word " * 1000)]
+    assert pages.reading_minutes(notebook) == 5
+    notebook.cells.append(nbformat.v4.new_code_cell("x = 1\n" * 50))
+    assert pages.reading_minutes(notebook) == 10
+
+
+def test_reading_times_become_a_column(tmp_path):
+    page = tmp_path / "intro.md"
+    page.write_text("| chapter | question |\n|---|---|\n| {ref}`1 <ch:01>` | What? |\n")
+    pages.add_minutes(page, {"01_tags": 12})
+    assert page.read_text().splitlines() == [
+        "| chapter | question | to read |",
+        "|---|---|---:|",
+        "| {ref}`1 <ch:01>` | What? | 12 min |",
+    ]

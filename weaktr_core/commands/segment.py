@@ -1,0 +1,416 @@
+"""``segment``: anyone's photos to masks, with a network of either step."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from weaktr_core.commands.common import (
+    CRF_NAMES,
+    SCALES_HELP,
+    UsageError,
+    add_command,
+    crf_settings,
+    load_run,
+    log,
+    views_of,
+)
+from weaktr_core.config import CamConfig
+
+PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+WORKING_SIDE = 640  # pixels of the longer side; the CRF's reach is meant for such photos
+
+
+def add_segment(commands) -> None:
+    """``segment``."""
+    command = add_command(
+        commands,
+        "segment",
+        segment_command,
+        "Draw masks of photos with a trained network of either step.",
+        "Writes masks/NAME.png (palette PNG, 0 background, k + 1 for class k), "
+        "overlays/NAME.jpg (the photo, coloured, with a legend) and, with a network of "
+        "train-cam, explorers/NAME.html (what every attention head sees). "
+        "Nobody has tagged a new photo, so a network of train-cam says itself what is "
+        "in it: every class that its patch classifier gives a probability of 0.5 or "
+        "more, and always the likeliest one. --tags says it instead. A network of "
+        "train-seg gives each pixel its likeliest class; there --tags rules out all "
+        "other classes.",
+        [
+            "cat.jpg dog.jpg --run build/runs/laptop",
+            "holiday/ --run my_run --tags cat,sofa -o holiday_masks",
+        ],
+    )
+    command.add_argument(
+        "photos", nargs="+", metavar="PHOTO", help="photos, or folders of photos"
+    )
+    command.add_argument(
+        "--run", required=True, help="folder written by train-cam or train-seg"
+    )
+    command.add_argument("-o", "--out", default="segmented", help="folder to write")
+    command.add_argument(
+        "--tags", help="what is in these photos, for instance cat,sofa; default: see above"
+    )
+    command.add_argument(
+        "--threshold",
+        help="background score from 0 to 1, train-cam's networks only; default: what "
+        "make-labels chose for this run, else the run's setting",
+    )
+    command.add_argument(
+        "--size",
+        type=int,
+        help="short side that the network sees, pixels; default: as in the run's "
+        "evaluation",
+    )
+    command.add_argument("--scales", nargs="+", type=float, help=SCALES_HELP)
+    command.add_argument(
+        "--crf",
+        choices=["auto", "none", *CRF_NAMES],
+        default="auto",
+        help="let the photo's edges correct the mask; auto: if pydensecrf2 is installed",
+    )
+    command.add_argument(
+        "--explorers",
+        type=int,
+        default=4,
+        metavar="N",
+        help="write head explorers of the first N photos; each has 1 or 2 MB",
+    )
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """A photo's mask and what it was looked through for.
+
+    Attributes:
+        labels: (height, width) uint8, 0 background or k + 1, as large as the photo.
+        probabilities: class index k → probability of its tag, from 0 to 1; None where
+            the tag was given.
+    """
+
+    labels: np.ndarray
+    probabilities: dict[int, float | None]
+
+    def describe(self, classes: Sequence[str]) -> list[str]:
+        """A phrase for each class: its tag's probability, its share of the pixels."""
+        phrases = []
+        for k, probability in self.probabilities.items():
+            tag = "" if probability is None else f"{100 * probability:.0f} % likely, "
+            share = (self.labels == k + 1).mean()
+            phrases.append(f"{classes[k]} ({tag}{100 * share:.0f} % of the pixels)")
+        return phrases or ["background only"]
+
+
+@dataclass(frozen=True)
+class CamSegmenter:
+    """Masks from a CAM network, which needs tags: given ones, or those it believes in.
+
+    Attributes:
+        model: a `WeakTr` in eval mode.
+        statistics: of its backbone.
+        views: scales and flips that are summed.
+        threshold: background score.
+        size: short side in pixels; None: the photo's own, up to twice what the network
+            was trained on.
+        tags: class indices k that are taken for granted.
+        crf: settings of `weaktr_core.crf`, or None.
+    """
+
+    model: Any
+    statistics: Any
+    views: Any
+    threshold: float = 0.4
+    size: int | None = None
+    tags: tuple[int, ...] = ()
+    crf: Any = None
+
+    def __call__(self, photo: np.ndarray) -> Segmented:
+        """(height, width, 3) uint8 → mask and tags."""
+        from weaktr_core.data.transforms import resize_short_side, to_batch
+        from weaktr_core.grid import map_to_image
+        from weaktr_core.inference import infer_cams, tagged_scores
+        from weaktr_core.pseudo_labels import LabelRecipe
+
+        working = at_most(photo, WORKING_SIDE)
+        seen = resize_short_side(working, self.size or self.own_size(working))
+        batch = to_batch([seen], self.statistics)
+        device = next(self.model.parameters()).device
+        maps, output = infer_cams(self.model, batch.to(device), self.views, ["fine_cam"])
+        found = self.believed(output.coarse_logits[0].float().sigmoid().tolist())
+        full = map_to_image(maps["fine_cam"], working.shape[:2])[0]  # (K, height, width)
+        is_there = np.isin(np.arange(len(full)), list(found))
+        scores, classes = tagged_scores(full, is_there)
+        labels = LabelRecipe(self.threshold, self.crf)(working, scores, classes)
+        return Segmented(enlarge(labels, photo.shape[:2]), found)
+
+    def believed(self, probabilities: Sequence[float]) -> dict[int, float | None]:
+        """Given tags, else every class of 0.5 or more and always the likeliest."""
+        if self.tags:
+            return dict.fromkeys(self.tags)
+        order = np.argsort(probabilities)[::-1].tolist()
+        return {
+            k: probabilities[k]
+            for place, k in enumerate(order)
+            if place == 0 or probabilities[k] >= 0.5
+        }
+
+    def own_size(self, photo: np.ndarray) -> int:
+        """The photo's short side, but no more than twice the training size."""
+        side = (self.model.source or {}).get("img_size", 224)
+        return min(min(photo.shape[:2]), 2 * int(np.min(side)))
+
+
+@dataclass(frozen=True)
+class MaskSegmenter:
+    """Masks from a segmentation network: each pixel's likeliest class.
+
+    Attributes:
+        model: a `Segmenter` in eval mode.
+        statistics: of its backbone.
+        views: ratios and flips whose probabilities are averaged.
+        size: short side in pixels at ratio 1; None keeps the photo's.
+        window, stride: of the sliding windows, pixels.
+        tags: class indices k; if there are any, others are ruled out.
+        crf: settings of `weaktr_core.crf`, or None.
+    """
+
+    model: Any
+    statistics: Any
+    views: Any
+    size: int | None = None
+    window: int = 480
+    stride: int = 320
+    tags: tuple[int, ...] = ()
+    crf: Any = None
+
+    def __call__(self, photo: np.ndarray) -> Segmented:
+        """(height, width, 3) uint8 → mask and the classes in it."""
+        from weaktr_core.crf import crf_on_probabilities
+        from weaktr_core.data.transforms import resize_short_side, to_batch
+        from weaktr_core.windows import predict
+
+        working = at_most(photo, WORKING_SIDE)
+        batch = to_batch([resize_short_side(working, self.size)], self.statistics)
+        found = predict(
+            self.model,
+            batch.to(next(self.model.parameters()).device),
+            working.shape[:2],
+            views=self.views,
+            window=self.window,
+            stride=self.stride,
+        )
+        probability = found[0].cpu().numpy()  # (K + 1, height, width)
+        if self.tags:
+            allowed = np.isin(np.arange(len(probability)), [0, *(k + 1 for k in self.tags)])
+            probability = np.where(allowed[:, None, None], probability, 1e-8)
+        if self.crf is not None:
+            probability = crf_on_probabilities(working, probability, self.crf)
+        labels = enlarge(probability.argmax(axis=0).astype(np.uint8), photo.shape[:2])
+        counts = np.bincount(labels.ravel(), minlength=2)[1:]
+        order = [int(k) for k in np.argsort(-counts, kind="stable") if counts[k]]
+        return Segmented(labels, dict.fromkeys(order))
+
+
+def at_most(photo: np.ndarray, side: int) -> np.ndarray:
+    """Shrink a photo whose longer side has more pixels."""
+    height, width = photo.shape[:2]
+    if max(height, width) <= side:
+        return photo
+    factor = side / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    # a copy, since the CRF refuses the read-only view that np.asarray would give
+    return np.array(Image.fromarray(photo).resize(size, Image.Resampling.BICUBIC))
+
+
+def enlarge(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A label map at another (height, width): each label is stretched softly, best wins."""
+    if labels.shape == size:
+        return labels
+    result, best = np.zeros(size, np.uint8), np.full(size, -1, np.int16)
+    for label in np.unique(labels):
+        area = Image.fromarray((labels == label).astype(np.uint8) * 255)
+        value = np.asarray(area.resize(size[::-1], Image.Resampling.BILINEAR), np.int16)
+        result, best = np.where(value > best, label, result), np.maximum(value, best)
+    return result.astype(np.uint8)
+
+
+def segment_command(arguments: argparse.Namespace) -> None:
+    """Photo by photo; broken ones are left out and named in the end."""
+    from tqdm.auto import tqdm
+
+    from weaktr_core.data import DataError
+    from weaktr_core.data.files import shorten
+
+    photos = find_photos(arguments.photos)
+    segmenter, classes = make_segmenter(arguments)
+    desk = Desk(Path(arguments.out), classes, arguments.explorers)
+    troubles: list[str] = []
+    for name, path in tqdm(photos.items(), desc="segment", unit="photo"):
+        try:
+            photo = read_photo(path)
+        except DataError as error:
+            troubles.append(str(error))
+            continue
+        found = segmenter(photo)
+        desk.write(name, photo, found, segmenter)
+        tqdm.write(f"{name}: {', '.join(found.describe(classes))}", file=sys.stdout)
+    if len(troubles) < len(photos):
+        log(f"done: {desk.folder}/ masks, overlays{', explorers' * bool(desk.explored)}")
+    if troubles:
+        share = f"{len(troubles)} of {len(photos)} photos left out: "
+        raise UsageError(share * (len(photos) > 1) + shorten(troubles, 2))
+
+
+def make_segmenter(arguments: argparse.Namespace) -> tuple[Callable, list[str]]:
+    """The network of the run, ready for photos, and its class names."""
+    if arguments.size is not None and arguments.size < 32:
+        raise UsageError(f"--size is 32 pixels or more, got {arguments.size}")
+    model, config, statistics = load_run(arguments.run)
+    classes = model.notes["classes"]
+    is_cam = isinstance(config, CamConfig)
+    common = dict(
+        model=model,
+        statistics=statistics,
+        views=views_of(arguments, config),
+        tags=parse_tags(arguments.tags, classes),
+        crf=choose_crf(arguments.crf, "voc-cam" if is_cam else "voc-seg"),
+    )
+    if is_cam:
+        threshold = choose_background(arguments.threshold, arguments.run, config)
+        size = arguments.size or config.eval_size
+        return CamSegmenter(threshold=threshold, size=size, **common), classes
+    if arguments.threshold is not None:
+        raise UsageError("--threshold is for networks of train-cam; this one needs none")
+    common.update(window=config.window, stride=config.stride)
+    return MaskSegmenter(size=arguments.size or config.short_side, **common), classes
+
+
+def parse_tags(text: str | None, classes: list[str]) -> tuple[int, ...]:
+    """``cat,sofa`` → class indices."""
+    if text is None:
+        return ()
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in classes]:
+        raise UsageError(
+            f"--tags: this run knows no {', '.join(unknown)}; it knows {', '.join(classes)}"
+        )
+    if not names:
+        raise UsageError("--tags wants class names with commas between them")
+    return tuple(dict.fromkeys(classes.index(name) for name in names))
+
+
+def choose_background(wanted: str | None, run: str, config: CamConfig) -> float:
+    """The number asked for, else that of make-labels, else the run's setting."""
+    if wanted is None:
+        made = Path(run) / "labels" / "labels.json"
+        if not made.exists():
+            return config.threshold
+        stored = json.loads(made.read_text("utf8"))
+        log(f"threshold {stored['threshold']:.3f}, as make-labels chose ({made})")
+        return float(stored["threshold"])
+    try:
+        value = float(wanted)
+    except ValueError:
+        raise UsageError(f"--threshold is a number, got {wanted!r}") from None
+    if not 0 <= value <= 1:
+        raise UsageError(f"--threshold is a number from 0 to 1, got {wanted}")
+    return value
+
+
+def choose_crf(wanted: str, automatic: str):
+    """Settings by name; ``auto`` goes without where the library is missing, and says so."""
+    from weaktr_core.crf import crf_available
+
+    if wanted == "auto" and not crf_available():
+        log("without CRF: pydensecrf2 is not installed")
+        return None
+    return crf_settings(automatic if wanted == "auto" else wanted)
+
+
+def find_photos(given: Sequence[str]) -> dict[str, Path]:
+    """A unique name for each photo, folders opened; complains before any work."""
+    paths: list[Path] = []
+    for path in map(Path, given):
+        if not path.exists():
+            raise UsageError(f"{path}: no such photo or folder")
+        inside = sorted(path.iterdir()) if path.is_dir() else [path]
+        photos = [p for p in inside if p.suffix.lower() in PHOTO_ENDINGS and p.is_file()]
+        if path.is_dir() and not photos:
+            endings = " ".join(sorted(PHOTO_ENDINGS))
+            raise UsageError(f"{path}: no photo in this folder (looked for {endings})")
+        paths += photos if path.is_dir() else [path]
+    named: dict[str, Path] = {}
+    for path in dict.fromkeys(paths):
+        name, number = path.stem, 2
+        while name in named:
+            name, number = f"{path.stem}-{number}", number + 1
+        named[name] = path
+    return named
+
+
+def read_photo(path: Path) -> np.ndarray:
+    """An upright photo; a strip that no network was made for is refused."""
+    from weaktr_core.data import DataError
+    from weaktr_core.data.files import read_image
+
+    photo = read_image(path, upright=True)
+    height, width = photo.shape[:2]
+    if max(height, width) > 8 * min(height, width):
+        raise DataError(f"{path}: {width} x {height} pixels is too long a strip; cut it")
+    return photo
+
+
+@dataclass
+class Desk:
+    """Where results are written, and the colours that classes have had so far.
+
+    Attributes:
+        folder: receives ``masks``, ``overlays`` and ``explorers``.
+        classes: the K names.
+        explorers: how many explorers to write.
+    """
+
+    folder: Path
+    classes: list[str]
+    explorers: int
+    explored: int = 0
+    slots: dict[int, int] = field(default_factory=dict)
+
+    def write(self, name: str, photo: np.ndarray, found: Segmented, segmenter) -> None:
+        """Mask, overlay, and an explorer while there are some left."""
+        from weaktr_core.figures.segmentation import save_overlay
+        from weaktr_core.pseudo_labels import write_mask
+
+        write_mask(self.folder / "masks" / f"{name}.png", found.labels)
+        # with more than ten classes some share a colour: hand them out as they are met
+        for k in found.probabilities:
+            self.slots.setdefault(k, len(self.slots))
+        coloured = np.zeros_like(found.labels)
+        for k in found.probabilities:
+            coloured[found.labels == k + 1] = self.slots[k] + 1
+        slots = [self.slots[k] + 1 for k in found.probabilities] or [0]
+        legend = dict(zip(slots, found.describe(self.classes), strict=True))
+        path = self.folder / "overlays" / f"{name}.jpg"
+        save_overlay(photo, coloured, legend, path)
+        if isinstance(segmenter, CamSegmenter) and self.explored < self.explorers:
+            self.explored += 1
+            self.write_explorer(name, photo, segmenter.model)
+
+    def write_explorer(self, name: str, photo: np.ndarray, model) -> None:
+        """The heads of the CAM network, at the size it was trained on."""
+        from weaktr_core.runtime import write_atomically
+        from weaktr_core.widgets.photo import explore_photo
+
+        size = int(np.min((model.source or {})["img_size"]))
+        page = explore_photo(photo, model.cpu(), name=name, size=size, host="html")
+        text = page.document(f"Attention heads on {name}")
+        path = self.folder / "explorers" / f"{name}.html"
+        write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
