@@ -82,8 +82,8 @@ async function render({ model, el }) {
 
   const panel = (name, caption) => {
     const canvas = make("canvas", { role: "img", class: "wt-" + name });
-    const words = make("figcaption", {}, caption);
-    return { canvas, words, figure: make("figure", {}, canvas, words) };
+    const words = make("p", { class: "wt-caption" }, caption);
+    return { canvas, words, figure: make("div", {}, canvas, words) };
   };
   const panels = {
     label: panel("label", "photo and its label"),
@@ -155,9 +155,9 @@ async function render({ model, el }) {
   el.replaceChildren(make("div", { class: "wt wt-clipping" },
     make("style", {}, STYLE + `.wt-panels { display: grid; gap: 10px; max-width: 720px;
       grid-template-columns: repeat(2, minmax(0, 1fr)); }
-      .wt-panels figure { margin: 0; } .wt-panels canvas { width: 100%; display: block;
-      border-radius: 4px; image-rendering: pixelated; }
-      .wt-panels figcaption { font-size: 13px; color: #333; }
+      .wt-panels canvas { width: 100%; display: block; border-radius: 4px;
+      image-rendering: pixelated; }
+      .wt .wt-caption { font-size: 13px; color: #333; margin: 4px 0 0; }
       .wt-range input { width: min(260px, 50vw); }`),
     make("div", { class: "wt-bar" }, startField, windowField),
     make("div", { class: "wt-bar" }, photoField, imageField, truthField),

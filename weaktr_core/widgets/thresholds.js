@@ -113,7 +113,7 @@ async function render({ model, el }) {
     }
     for (const v of [0, 0.25, 0.5, 0.75, 1]) {
       drawn.push(svg("line", { x1: x(low), x2: x(high), y1: y(v), y2: y(v), stroke: "#bbb",
-        "stroke-width": v ? 0.5 : 1 }), text(BOX.left - 6, y(v) + 4, v === 1 ? "100 %" : 100 * v, "end"));
+        "stroke-width": v ? 0.5 : 1 }), text(BOX.left - 6, y(v) + 4, v === 1 ? "100%" : 100 * v, "end"));
     }
     for (const t of [0, 1, 2, 3, 4].map((k) => low + k * (high - low) / 4))
       drawn.push(text(x(t), y(0) + 16, Number(t.toFixed(2))));
