@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from axe import violations
 from canvases import pixels
 
 from weaktr_core.losses import clipping_threshold
@@ -189,3 +190,26 @@ def test_wrong_shapes_are_explained():
         explore_clipping(PHOTOS[:1], [LABELS[0][1:]], LOSSES[:1], class_names=NAMES)
     with pytest.raises(ValueError, match=r"a photo is \(height, width, 3\) uint8"):
         explore_clipping([PHOTOS[0][..., 0]], LABELS[:1], LOSSES[:1], class_names=NAMES)
+
+
+@pytest.mark.parametrize("width", [1000, 390])
+def test_axe_finds_nothing_and_nothing_sticks_out(opened, width):
+    page = opened(f"<main><h1>Explorer</h1>{explorer()._repr_html_()}</main>", width)
+    page.get_by_role("checkbox", name="mark wrong").check()
+    assert violations(page) == []
+    outside = page.evaluate("""() => {
+      const box = document.querySelector(".wt").getBoundingClientRect();
+      return [...document.querySelectorAll(".wt *")].filter(
+        (e) => e.getBoundingClientRect().right > box.right).map((e) => e.outerHTML);
+    }""")
+    assert outside == []
+
+
+def test_python_may_set_more_than_there_is(opened):
+    shown = explorer()
+    shown.state.update(photo=9, window=0)
+    page = opened(shown._repr_html_())
+    assert "three: the mean loss" in page.locator(".wt-say").inner_text()
+    assert (
+        page.get_by_role("slider", name="Window").get_attribute("aria-valuetext") == "2 px"
+    )

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from axe import violations
 from canvases import pixels
 
 from weaktr_core.figures.style import class_colours
@@ -25,6 +26,11 @@ CRF = [
     np.stack([np.roll(label_map(s, k, t), 1, axis=1) for t in CRF_AT])
     for s, k in zip(SCORES, CLASSES, strict=True)
 ]
+OUTSIDE = """() => {
+  const box = document.querySelector(".wt").getBoundingClientRect();
+  return [...document.querySelectorAll(".wt *")].filter(
+    (e) => e.getBoundingClientRect().right > box.right).map((e) => e.outerHTML);
+}"""
 PHOTO_PIXELS = """async ([source, h, w]) => {
   const image = new Image(); image.src = source; await image.decode();
   const canvas = document.createElement("canvas"); canvas.width = w; canvas.height = h;
@@ -226,3 +232,18 @@ def test_wrong_shapes_are_explained():
         explore_thresholds(
             PHOTOS[:1], SCORES[:1], CLASSES[:1], [MASKS[0][1:]], class_names=NAMES
         )
+
+
+@pytest.mark.parametrize("width", [1000, 390])
+def test_axe_finds_nothing_and_nothing_sticks_out(opened, width):
+    page = opened(f"<main><h1>Explorer</h1>{explorer()._repr_html_()}</main>", width)
+    page.get_by_role("checkbox", name="CRF").check()
+    assert violations(page) == []
+    assert page.evaluate(OUTSIDE) == []
+
+
+def test_python_may_set_more_than_there_is(opened):
+    shown = explorer()
+    shown.state.update(photo=9, curve=70, threshold=7.0)
+    page = opened(shown._repr_html_())
+    assert "cat, background score 1.00" in page.locator(".wt-say").inner_text()

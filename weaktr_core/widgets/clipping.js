@@ -18,7 +18,10 @@ async function render({ model, el }) {
     }
     return { ...p, label, loss, truth, pixels, grey, wrong };
   }));
-  const now = () => scenes[model.get("photo")];
+  // Python may set more than there is
+  const which = () => Math.max(0, Math.min(scenes.length - 1, model.get("photo")));
+  const sideNow = () => Math.max(2, Math.min(Math.max(h, w), model.get("window")));
+  const now = () => scenes[which()];
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
   const batchSum = new Float64Array(count);
   for (const s of scenes) s.loss.forEach((v, i) => { batchSum[i] += v; });
@@ -40,7 +43,7 @@ async function render({ model, el }) {
   }
   function measure() {
     // threshold and clipped pixels of each image of the batch
-    const alone = model.get("per_image"), side = model.get("window");
+    const alone = model.get("per_image"), side = sideNow();
     const shared = alone ? null : ceiling(batchSum, scenes.length, batchMean, side);
     for (const s of scenes) {
       const overall = alone ? s.mean : batchMean;
@@ -98,7 +101,7 @@ async function render({ model, el }) {
   const windowField = range("Window", { min: 2, max: Math.max(h, w), step: 1 },
     (v) => set({ window: v }));
   const photoField = scenes.length < 2 ? "" :
-    choice("Scene", scenes.map((s, i) => [i, s.name]), model.get("photo"),
+    choice("Scene", scenes.map((s, i) => [i, s.name]), which(),
       (v) => set({ photo: Number(v) }));
   const imageField = tick("means of each image alone", (on) => set({ per_image: on }));
   const truthField = tick("mark wrong labels (true mask)", (on) => set({ truth: on }));
@@ -126,8 +129,8 @@ async function render({ model, el }) {
     const s = now();
     measure();
     startField.show(model.get("start"), model.get("start").toFixed(2));
-    windowField.show(model.get("window"), `${model.get("window")} px`);
-    if (photoField) photoField.querySelector("select").value = model.get("photo");
+    windowField.show(sideNow(), `${sideNow()} px`);
+    if (photoField) photoField.querySelector("select").value = which();
     imageField.querySelector("input").checked = model.get("per_image");
     truthField.querySelector("input").checked = model.get("truth");
     truthField.querySelector("input").disabled = !s.truth;

@@ -13,7 +13,10 @@ async function render({ model, el }) {
     scene.own = mask ? ownCurve(scene) : null;
     return scene;
   }));
-  const now = () => scenes[model.get("photo")];
+  // Python may set more than there is
+  const which = () => Math.max(0, Math.min(scenes.length - 1, model.get("photo")));
+  const curveNow = () => Math.max(-1, Math.min(names.length - 1, model.get("curve")));
+  const now = () => scenes[which()];
   const step = () => nearest(thresholds, model.get("threshold"));
   const count = (s) => s.grid[0] * s.grid[1];
   const withCrf = (s) => model.get("crf") && s.crf;
@@ -120,7 +123,7 @@ async function render({ model, el }) {
     drawn.push(text((x(low) + x(high)) / 2, BOX.height - 4, "background score"));
     marks.forEach(([, t], k) => drawn.push(upright(t, MARKS[k], 2, k ? "6 4" : "2 3")));
     if (scene.own) drawn.push(line(scene.own, "#8a5a78", "7 4"));
-    if (curves.length) drawn.push(line(curves[model.get("curve") + 1], "#0072b2"));
+    if (curves.length) drawn.push(line(curves[curveNow() + 1], "#0072b2"));
     if (withCrf(scene) && scene.mask) drawn.push(...afterCrf(scene));
     drawn.push(upright(thresholds[step()], "#000", 2, ""),
       svg("circle", { cx: x(thresholds[step()]), cy: y(1), r: 6, fill: "#000" }));
@@ -156,14 +159,14 @@ async function render({ model, el }) {
     onclick: () => set({ threshold: thresholds[nearest(thresholds, t)] }) },
     `${name}: ${t.toFixed(2)}`));
   const photoField = scenes.length < 2 ? "" :
-    choice("Scene", scenes.map((s, i) => [i, s.name]), model.get("photo"),
+    choice("Scene", scenes.map((s, i) => [i, s.name]), which(),
       (v) => set({ photo: Number(v) }));
   const crfField = tick("edges from the photo (CRF)", (on) => set({ crf: on }));
   const truthField = tick("outline of the true mask", (on) => set({ truth: on }));
   const curveField = curves.length ? choice("Blue curve",
     [[-1, "all scenes, mean over classes"], ...names.map((name, c) => [c, `all scenes, ${name}`])
       .filter(([c]) => curves[c + 1].some((v) => v !== null))],
-    model.get("curve"), (v) => set({ curve: Number(v) })) : "";
+    curveNow(), (v) => set({ curve: Number(v) })) : "";
 
   function outline(scene) {
     // true labels change between a pixel and the one below or to the right
@@ -189,9 +192,9 @@ async function render({ model, el }) {
       const [miou, right] = quality(found, scene.mask);
       parts.push(`${percent(right)} of all pixels are right; mIoU of this scene ${percent(miou)}.`);
     }
-    const chosen = curves.length ? curves[model.get("curve") + 1][step()] : null;
+    const chosen = curves.length ? curves[curveNow() + 1][step()] : null;
     if (chosen !== null) {
-      const name = model.get("curve") < 0 ? "mIoU" : `IoU of ${names[model.get("curve")]}`;
+      const name = curveNow() < 0 ? "mIoU" : `IoU of ${names[curveNow()]}`;
       parts.push(`${name} of all scenes, without CRF: ${percent(chosen)}.`);
     }
     return parts.join(" ");
@@ -199,8 +202,8 @@ async function render({ model, el }) {
   function draw() {
     const scene = now(), found = labelsOf(scene);
     slider.show(step(), thresholds[step()].toFixed(2));
-    if (photoField) photoField.querySelector("select").value = model.get("photo");
-    if (curveField) curveField.querySelector("select").value = model.get("curve");
+    if (photoField) photoField.querySelector("select").value = which();
+    if (curveField) curveField.querySelector("select").value = curveNow();
     for (const [field, name, there] of [[crfField, "crf", scene.crf],
       [truthField, "truth", scene.mask]]) {
       const box = field.querySelector("input");
