@@ -38,6 +38,11 @@ MENDED = (
         ),
         r"\1",
     ),
+    # a table that scrolls on a narrow page must be reached by keys
+    (
+        re.compile(r'<table class="((?:docutils )?table[^"]*)"(?! tabindex)'),
+        r'<table class="\1" tabindex="0"',
+    ),
     # titles of the icons inside would be read as text of the button
     (re.compile(r'(<i class="theme-switch [^>]*?) +title="[^"]*"'), r"\1"),
 )

@@ -376,8 +376,10 @@ async function render({ model, el }) {
       cell.setAttribute("style", heatStyle(weights[i] / data.top));
       cell.classList.toggle("wt-off", alone >= 0 && alone !== i);
       const state = alone === i ? ", alone" : muted.has(i) ? ", muted" : "";
-      cell.textContent = weights[i].toFixed(1);
-      cell.setAttribute("aria-label", `${headName(i)}: weight ${weights[i].toFixed(2)}${state}`);
+      // what is written in a button must be part of its name
+      const shown = weights[i].toFixed(1), exact = weights[i].toFixed(2);
+      cell.textContent = shown;
+      cell.setAttribute("aria-label", `${shown}, ${headName(i)}: weight ${exact}${state}`);
     });
     rove();
   }
