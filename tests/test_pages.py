@@ -105,7 +105,7 @@ def test_search_finds_a_chapter_over_http(visit, server):
 
 
 def test_next_leads_through_the_whole_book(visit, server):
-    page = visit(f"{server}/index.html")
+    page = visit(f"{server}/intro.html")  # index.html only leads here
     for name in pages()[1:]:
         page.locator("a.right-next").click()
         page.wait_for_url(f"**/{name}.html")
