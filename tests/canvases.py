@@ -1,4 +1,4 @@
-"""Read canvases of a page, to compare them with what Python computes."""
+"""Read canvases and boxes of a page, to compare them with what should be there."""
 
 import numpy as np
 
@@ -18,3 +18,12 @@ def pixels(locator):
 def expected_map(row, grid, levels=32):
     """(h, w, 3) colours of a heat map as the explorers draw it."""
     return heat_colours()[quantise(row, levels)].reshape(*grid, 3)
+
+
+def sticking_out(page):
+    """HTML of what reaches beyond the right border of a page's first explorer."""
+    return page.evaluate("""() => {
+      const box = document.querySelector(".wt").getBoundingClientRect();
+      return [...document.querySelectorAll(".wt *")].filter(
+        (e) => e.getBoundingClientRect().right > box.right).map((e) => e.outerHTML);
+    }""")

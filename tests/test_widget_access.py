@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 from axe import violations
-from canvases import expected_map, pixels
+from canvases import expected_map, pixels, sticking_out
 
 from weaktr_core.widgets import explore_heads, explore_patches
 from weaktr_core.widgets.pack import quantise
@@ -63,12 +63,7 @@ def test_axe_finds_nothing(opened, factory, width):
 @pytest.mark.parametrize("width", [350, 390, 700, 1000])
 def test_nothing_sticks_out_of_the_box(opened, factory, width):
     page = opened(factory()._repr_html_(), width)
-    outside = page.evaluate("""() => {
-      const box = document.querySelector(".wt").getBoundingClientRect();
-      return [...document.querySelectorAll(".wt *")].filter(
-        (e) => e.getBoundingClientRect().right > box.right).map((e) => e.outerHTML);
-    }""")
-    assert outside == []
+    assert sticking_out(page) == []
 
 
 def test_axe_would_find_something(opened):

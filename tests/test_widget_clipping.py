@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from axe import violations
-from canvases import pixels
+from canvases import pixels, sticking_out
 
 from weaktr_core.losses import clipping_threshold
 from weaktr_core.widgets import explore_clipping
@@ -197,12 +197,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out(opened, width):
     page = opened(f"<main><h1>Explorer</h1>{explorer()._repr_html_()}</main>", width)
     page.get_by_role("checkbox", name="mark wrong").check()
     assert violations(page) == []
-    outside = page.evaluate("""() => {
-      const box = document.querySelector(".wt").getBoundingClientRect();
-      return [...document.querySelectorAll(".wt *")].filter(
-        (e) => e.getBoundingClientRect().right > box.right).map((e) => e.outerHTML);
-    }""")
-    assert outside == []
+    assert sticking_out(page) == []
 
 
 def test_python_may_set_more_than_there_is(opened):
