@@ -8,7 +8,7 @@ score() {  # FOLDER NAME OPTION…: on scenes that no setting was chosen by
   [ -e "$1/$2.json" ] || weaktr evaluate "$1" --split test --json "$1/$2.json" "${@:3}"
 }
 label() {  # RUN FOLDER OPTION…: masks of the training scenes
-  [ -e "$2/labels.json" ] || weaktr make-labels "$1" --scales 1 --out "$2" "${@:3}"
+  [ -e "$2/labels.json" ] || weaktr make-labels "$1" --out "$2" "${@:3}"
 }
 retrain() {  # FOLDER LABELS SETTING…: one network of step 2, trained and scored
   weaktr train-seg --preset laptop --labels "$2" --run "$1" --resume --set "${@:3}"
