@@ -74,6 +74,12 @@ def test_page_is_offline_quiet_and_fits(visit, name, width):
     assert overflow(page) <= 0
 
 
+@pytest.mark.parametrize("name", pages())
+def test_page_does_not_say_where_it_was_built(name):
+    text = (SITE / f"{name}.html").read_text("utf8")
+    assert "PosixPath(" not in text and str(ROOT) not in text
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", [*pages(), "search", "genindex"])
 def test_nobody_is_locked_out(visit, server, name, scheme):

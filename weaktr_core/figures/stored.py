@@ -9,12 +9,12 @@ from typing import Any
 RESULTS = Path(__file__).parents[2] / "data" / "results"
 
 
-def stored_results(name: str, folder: Path = RESULTS) -> dict[str, Any] | None:
+def stored_results(name: str, folder: Path | None = None) -> dict[str, Any] | None:
     """A file of ``data/results``; None where only the package is installed.
 
     Args:
         name: without ``.json``.
-        folder: where to look.
+        folder: where to look, ``data/results`` of the repository unless given.
     """
-    path = folder / f"{name}.json"
+    path = (folder or RESULTS) / f"{name}.json"
     return json.loads(path.read_text(encoding="utf8")) if path.exists() else None
