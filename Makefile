@@ -17,7 +17,7 @@ test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 # torch alone is a large download, so say what takes so long
 $(VENV)/.core: requirements.txt pyproject.toml weaktr_core/crf-requirements.txt

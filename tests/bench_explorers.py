@@ -1,101 +1,85 @@
-"""Sizes and speeds of the explorers; nothing is asserted, for numbers depend on the machine.
+"""How heavy and how quick the explorers of the built book are; nothing is asserted.
 
-    python tests/bench_explorers.py [--clicks N]
+    make book && python tests/bench_explorers.py [--changes N]
 
-For each explorer at the size of a chapter: bytes of HTML; milliseconds from opening its
-page in a new browser context to the first canvas; median and largest milliseconds from a
-click to the redrawn canvas (the handler draws before it returns, so this is its duration
-plus the wait for the next frame).
+For each page with an explorer: megabytes of its HTML, everything in it counted;
+milliseconds from opening it in a new browser context to the explorer's first canvas;
+median and largest milliseconds of a change, from the event to the next frame (explorers
+draw before their handler returns).
 """
 
 import argparse
 import shutil
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
 from playwright.sync_api import sync_playwright
 
-from weaktr_core.widgets import explore_heads, explore_patches
-
-RANDOM = np.random.default_rng(0)
-CLICK = """async ([selector, x, y]) => {
-  const target = document.querySelector(selector);
-  const box = target.getBoundingClientRect();
-  const at = { clientX: box.left + x * box.width, clientY: box.top + y * box.height };
+SITE = Path(__file__).parents[1] / "build" / "site" / "_build" / "html"
+CHANGE = """async ([root, control, n]) => {
+  const found = [...document.querySelector(root).querySelectorAll(control)];
+  const target = found[n % found.length], box = target.getBoundingClientRect();
   const start = performance.now();
-  target.dispatchEvent(new MouseEvent("click", { bubbles: true, ...at }));
-  const handled = performance.now() - start;
+  if (target.type === "range") {
+    const least = Number(target.min || 0), most = Number(target.max || 100);
+    target.value = least + ((most - least) * (n % 10)) / 10;
+    target.dispatchEvent(new Event("input", { bubbles: true }));
+  } else {
+    const clientX = box.left + (((7 * n) % 10) / 10 + 0.05) * box.width;
+    const clientY = box.top + (((3 * n) % 10) / 10 + 0.05) * box.height;
+    target.dispatchEvent(new MouseEvent("click", { bubbles: true, clientX, clientY }));
+  }
   await new Promise(requestAnimationFrame);
-  return [handled, performance.now() - start];
+  return performance.now() - start;
 }"""
 
-
-def attention(side, tokens=1):
-    """12 layers of 6 heads on side x side patches, about as uneven as real ones."""
-    scores = RANDOM.gamma(0.4, size=(12, 6, side**2 + tokens, side**2 + tokens))
-    return (scores / scores.sum(axis=-1, keepdims=True)).astype(np.float32)
-
-
-def photo(side):
-    return RANDOM.integers(0, 255, (side, side, 3), dtype=np.uint8)
-
-
-# name -> (explorer, selector of what is clicked); one line for another explorer
+# page -> (explorer, what is changed: a click on it, or the next value of a slider)
 EXPLORERS = {
-    "heads, 2 photos of 12 x 12": (
-        lambda: explore_heads([photo(168)] * 2, [attention(12)] * 2, host="html"),
-        ".wt-big canvas",
-    ),
-    "heads, 1 photo of 16 x 16": (
-        lambda: explore_heads(photo(224), attention(16), every=3, host="html"),
-        ".wt-big canvas",
-    ),
-    "patches, 12 x 12, 2 heads": (
-        lambda: explore_patches(photo(168), attention(12), heads=(0, 3), host="html"),
-        ".wt-big canvas",
-    ),
+    "02_how_a_vit_sees": (".wt-patches", ".wt-big canvas"),
+    "03_heads_disagree": (".wt-heads", ".wt-big canvas"),
+    "04_class_tokens": (".wt-tokens", ".wt-table button"),
+    "06_weighting_heads": (".wt-mixer", "button"),
+    "08_training_with_tags": (".wt-epochs", "input[type=range]"),
+    "09_pseudo_labels": (".wt-thresholds", "input[type=range]"),
+    "10_learning_from_noisy_masks": (".wt-clipping", "input[type=range]"),
 }
 
 
-def measure(browser, page_file, selector, clicks):
-    """(ms to the first canvas, ms of every handler, ms to every frame)."""
-    context = browser.new_context(viewport={"width": 1000, "height": 900})
+def measure(browser, name, changes):
+    """(MB of the page, ms to the first canvas, ms of every change)."""
+    path, (root, control) = SITE / f"{name}.html", EXPLORERS[name]
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     start = time.perf_counter()
-    page.goto(page_file.as_uri(), wait_until="commit")
-    page.wait_for_selector(".wt canvas")
+    page.goto(path.as_uri(), wait_until="commit")
+    page.wait_for_selector(f"{root} canvas", state="attached")
     first = 1000 * (time.perf_counter() - start)
-    places = RANDOM.random((clicks, 2)).tolist()
-    times = [page.evaluate(CLICK, [selector, x, y]) for x, y in places]
+    page.wait_for_load_state()
+    times = [page.evaluate(CHANGE, [root, control, n]) for n in range(changes)]
     context.close()
-    return first, *zip(*times, strict=True)
+    return path.stat().st_size / 1e6, first, times
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clicks", type=int, default=30)
-    clicks = parser.parse_args().clicks
+    parser.add_argument("--changes", type=int, default=30)
+    changes = parser.parse_args().changes
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         sys.exit("no chromium on this machine")
-    print(
-        "| explorer | MB of HTML | first canvas, ms | handler, ms | frame, ms | worst, ms |"
-    )
-    print("|---|---:|---:|---:|---:|---:|")
-    with sync_playwright() as started, tempfile.TemporaryDirectory() as folder:
+    if not SITE.exists():
+        sys.exit(f"no built site in {SITE}: run make book first")
+    print("| page | MB | first canvas, ms | change, ms | worst, ms |")
+    print("|---|---:|---:|---:|---:|")
+    with sync_playwright() as started:
         flags = ["--no-sandbox", "--disable-gpu"]
         browser = started.chromium.launch(executable_path=chromium, args=flags)
-        for name, (make, selector) in EXPLORERS.items():
-            path = Path(folder) / "page.html"
-            path.write_text(make().document(name), "utf8")
-            first, handled, shown = measure(browser, path, selector, clicks)
-            medians = (statistics.median(handled), statistics.median(shown))
-            numbers = [path.stat().st_size / 1e6, first, *medians, max(shown)]
-            print(f"| {name} | " + " | ".join(f"{n:.2f}" for n in numbers) + " |")
+        for name in EXPLORERS:
+            size, first, times = measure(browser, name, changes)
+            middle, worst = statistics.median(times), max(times)
+            print(f"| {name} | {size:.2f} | {first:.0f} | {middle:.0f} | {worst:.0f} |")
         browser.close()
 
 

@@ -9,7 +9,22 @@ import torch
 from jaxtyping import install_import_hook
 
 install_import_hook("weaktr_core", "shape_checker.check")
-torch.set_num_threads(2)
+torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
+
+
+@pytest.fixture
+def note(record_property):
+    """Keep a line of measurements for the end of the log."""
+    return lambda line: record_property("note", line)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Show what tests noted; with several processes it is only here that it can be seen."""
+    reports = [r for r in terminalreporter.getreports("passed") if r.when == "call"]
+    lines = [value for r in reports for key, value in r.user_properties if key == "note"]
+    if lines:
+        terminalreporter.section("measured by the tests")
+        terminalreporter.write_line("\n".join(sorted(lines)))
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ def test_without_true_masks_nothing_is_marked(opened):
     assert "Clipped:" in page.locator(".wt-say").inner_text()
 
 
-def test_size_and_speed(opened, capsys):
+def test_page_size(note):
     """Four scenes of 168 pixels, as in chapter 10."""
     shape = (168, 168)
     losses = [RANDOM.gamma(0.3, 1.0, shape) for _ in range(4)]
@@ -160,15 +160,8 @@ def test_size_and_speed(opened, capsys):
     html = explore_clipping(
         [photo] * 4, labels, losses, labels, class_names=NAMES, window=42, host="html"
     )._repr_html_()
-    page = opened(html)
-    took = page.evaluate("""() => { const s = document.querySelectorAll("input[type=range]")[1];
-      const times = [...Array(20).keys()].map((k) => { const begun = performance.now();
-        s.value = 10 + 4 * k; s.dispatchEvent(new Event("input"));
-        return performance.now() - begun; });
-      return times.sort((a, b) => a - b)[10]; }""")
-    with capsys.disabled():
-        print(f"\n  clipping {len(html) / 1e6:5.2f} MB, a move of a slider {took:.1f} ms")
-    assert len(html) < 1e6 and took < 50
+    note(f"clip map: {len(html) / 1e6:.2f} MB")
+    assert len(html) < 1e6
 
 
 def test_labels_cannot_end_the_script(opened):

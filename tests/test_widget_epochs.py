@@ -181,11 +181,10 @@ def test_live_traits_reach_python_and_one_table_serves_all_photos():
     assert widget.epoch == 1 and widget.stage == 0
 
 
-def test_page_size(capsys):
+def test_page_size(note):
     """Four epochs, six pictures of 12 x 12 patches, 12 x 6 heads, as in chapter 6."""
     weights, maps = np.ones((4, 6, 12, 6)), RANDOM.random((4, 6, 4, 12, 12))
     photos = np.zeros((6, 168, 168, 3), dtype=np.uint8)
     page = explore_training(weights, maps, photos, stages="abcd", host="html")
-    with capsys.disabled():
-        print(f"\n  training explorer: {len(page._repr_html_()) / 1e6:.2f} MB")
+    note(f"training: {len(page._repr_html_()) / 1e6:.2f} MB")
     assert len(page._repr_html_()) < 0.2e6

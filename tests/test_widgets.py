@@ -44,13 +44,13 @@ def test_packing_is_undone_and_quantising_is_close():
     )
 
 
-def test_page_size(capsys):
+def test_page_size(note):
     """12 x 6 heads, two photos of 12 x 12 patches: the case of chapter 3."""
     scores = RANDOM.gamma(0.4, size=(12, 6, 145, 145)).astype(np.float32)
     page = explore_heads([PHOTO, PHOTO], [scores, scores[::-1]], host="html")
     sizes = {"heads": len(page._repr_html_()), "patches": len(patches_page()._repr_html_())}
-    with capsys.disabled():
-        print("\n" + "\n".join(f"  {k:8} {v / 1e6:5.2f} MB" for k, v in sizes.items()))
+    for name, size in sizes.items():
+        note(f"{name}: {size / 1e6:.2f} MB")
     assert max(sizes.values()) < 2e6
 
 
