@@ -270,7 +270,7 @@ SEG_PRESETS: dict[str, SegConfig] = {
     ),
     "laptop": SegConfig(
         frozen_layers=6,
-        decoder={"dropout": 0.0},
+        decoder={"dropout": 0.0, "class_std": 1.0},
         train_ratios=(0.8, 1.25),
         batch_size=8,
         clip_start=0.45,
@@ -281,6 +281,7 @@ SEG_PRESETS: dict[str, SegConfig] = {
     ),
     "photos": SegConfig(
         frozen_layers=6,
+        decoder={"class_std": 1.0},
         img_size=224,
         short_side=224,
         train_ratios=(0.75, 1.5),
