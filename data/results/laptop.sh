@@ -19,7 +19,6 @@ retrain() {  # FOLDER LABELS SETTING…: one network of step 2, trained and scor
 for seed in "$@"; do
   cam=$runs/laptop-$seed
   weaktr train-cam --preset laptop --run "$cam" --resume --set "seed=$seed"
-  score "$cam" test
   label "$cam" "$cam/labels"
   for other in "otsu none" "peek none" "peek voc-cam"; do
     read -r threshold crf <<<"$other"
@@ -30,4 +29,5 @@ for seed in "$@"; do
   retrain "$runs/seg-$seed" "$masks" "seed=$seed"
   retrain "$runs/seg-unclipped-$seed" "$masks" "seed=$seed" loss=cross-entropy
   retrain "$runs/seg-true-$seed" true "seed=$seed" loss=cross-entropy
+  score "$cam" test
 done
