@@ -30,8 +30,8 @@ def read(name: str) -> dict:
         "epochs": load(name, "config.json")["epochs"],
         "seconds": seconds(name),
         "ap_patches": cam["mean_ap"]["coarse_logits"],
-        "miou": {stage: cam["stages"][stage]["best_miou"] for stage in STAGES},
     }
+    row |= {f"{stage}_miou": cam["stages"][stage]["best_miou"] for stage in STAGES}
     if (RUNS / name / "labels" / "labels.json").exists():
         row["pseudo_masks_miou"] = load(name, "labels/labels.json")["miou"]
     if (RUNS / f"{name}-seg" / "scores.json").exists():
@@ -56,8 +56,8 @@ def table(found: dict[str, dict]) -> str:
     head = ["photos", "seconds", "AP patches", *STAGES, "pseudo-masks", "retrained"]
     lines = [head, ["---"] * len(head)]
     for name, row in found.items():
-        scores = [row["ap_patches"], *row["miou"].values()]
-        scores += [row.get("pseudo_masks_miou"), row.get("retrained_miou")]
+        keys = [f"{name}_miou" for name in (*STAGES, "pseudo_masks", "retrained")]
+        scores = [row["ap_patches"], *map(row.get, keys)]
         shown = ["–" if score is None else f"{100 * score:.1f}" for score in scores]
         lines.append([name, str(row["seconds"]), *shown])
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
