@@ -104,19 +104,24 @@ async function loadImage(source) {
 }
 
 function connect(model, names, draw) {
-  // `set` changes values and draws once; changes that Python makes draw too, until `stop`
+  // `set` changes values and draws once, `write` draws nothing; changes that Python makes
+  // draw too, until `stop`. Python may set more than there is: `at` stays within it
   let busy = false;
   const heard = () => busy || draw();
   for (const name of names) model.on("change:" + name, heard);
-  const set = (values) => {
+  const write = (values) => {
     busy = true;
     for (const [name, value] of Object.entries(values)) model.set(name, value);
     busy = false;
     model.save_changes();
-    draw();
   };
+  const set = (values, ...how) => {
+    write(values);
+    draw(...how);
+  };
+  const at = (name, end, least = 0) => Math.min(Math.max(model.get(name), least), end - 1);
   const stop = () => names.forEach((name) => model.off("change:" + name, heard));
-  return { set, stop };
+  return { set, write, at, stop };
 }
 
 function onDrag(canvas, pick) {
