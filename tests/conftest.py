@@ -64,18 +64,19 @@ def browser():
 @pytest.fixture
 def opened(browser, tmp_path):
     """Open an explorer's HTML from a file; fails on errors and requests that leave."""
-    troubles = []
+    troubles, pages = [], []
 
     def watch(request):
         if request.url.startswith(("http:", "https:")):
             troubles.append(request.url)
 
-    def show(html, width=1000, height=900):
+    def show(html, width=1000, height=900, **options):
         path = tmp_path / "page.html"
         head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>test</title>'
         head += '<meta name="viewport" content="width=device-width, initial-scale=1">'
         path.write_text(head + html, "utf8")
-        page = browser.new_page(viewport={"width": width, "height": height})
+        page = browser.new_page(viewport={"width": width, "height": height}, **options)
+        pages.append(page)
         page.on("console", lambda m: m.type == "error" and troubles.append(m.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", watch)
@@ -85,4 +86,6 @@ def opened(browser, tmp_path):
         return page
 
     yield show
+    for page in pages:
+        page.close()
     assert troubles == []
