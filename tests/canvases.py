@@ -1,25 +1,50 @@
 """Read canvases and boxes of a page, to compare them with what should be there."""
 
+import base64
 import json
 
 import numpy as np
 
+from weaktr_core.figures.style import class_colours
 from weaktr_core.widgets.host import heat_colours, module_source
 from weaktr_core.widgets.pack import quantise
 
-PIXELS = """canvas => Array.from(canvas.getContext("2d")
-    .getImageData(0, 0, canvas.width, canvas.height).data)"""
+PIXELS = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let text = ""; // numbers one by one would take seconds
+  for (let i = 0; i < data.length; i += 8192)
+    text += String.fromCharCode(...data.subarray(i, i + 8192));
+  return [canvas.height, canvas.width, btoa(text)];
+}"""
 
 
 def pixels(locator):
     """(h, w, 3) colours of a canvas."""
-    size = locator.evaluate("c => [c.height, c.width]")
-    return np.array(locator.evaluate(PIXELS), dtype=np.uint8).reshape(*size, 4)[..., :3]
+    height, width, text = locator.evaluate(PIXELS)
+    flat = np.frombuffer(base64.b64decode(text), dtype=np.uint8)
+    return flat.reshape(height, width, 4)[..., :3]
 
 
 def expected_map(row, grid, levels=32):
     """(h, w, 3) colours of a heat map as the explorers draw it."""
     return heat_colours()[quantise(row, levels)].reshape(*grid, 3)
+
+
+PHOTO_PIXELS = """async ([source, h, w]) => {
+  const image = new Image(); image.src = source; await image.decode();
+  const canvas = document.createElement("canvas"); canvas.width = w; canvas.height = h;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0, w, h);
+  return Array.from(context.getImageData(0, 0, w, h).data);
+}"""
+
+
+def painted(page, source, labels):
+    """(h, w, 3) colours of labels over a photo, as `show_mask` mixes them."""
+    base = page.evaluate(PHOTO_PIXELS, [source, *labels.shape])
+    base = np.array(base, dtype=float).reshape(*labels.shape, 4)[..., :3]
+    mixed = 0.35 * base + 0.65 * class_colours(labels)
+    return np.where((labels > 0)[..., None], mixed, 0.45 * base).astype(np.uint8)
 
 
 LIVE = """
