@@ -30,19 +30,17 @@ def expected_map(row, grid, levels=32):
     return heat_colours()[quantise(row, levels)].reshape(*grid, 3)
 
 
-PHOTO_PIXELS = """async ([source, h, w]) => {
+PHOTO = """async ([source, h, w]) => {
   const image = new Image(); image.src = source; await image.decode();
   const canvas = document.createElement("canvas"); canvas.width = w; canvas.height = h;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, 0, 0, w, h);
-  return Array.from(context.getImageData(0, 0, w, h).data);
+  canvas.getContext("2d", { willReadFrequently: true }).drawImage(image, 0, 0, w, h);
+  return canvas;
 }"""
 
 
 def painted(page, source, labels):
     """(h, w, 3) colours of labels over a photo, as `show_mask` mixes them."""
-    base = page.evaluate(PHOTO_PIXELS, [source, *labels.shape])
-    base = np.array(base, dtype=float).reshape(*labels.shape, 4)[..., :3]
+    base = pixels(page.evaluate_handle(PHOTO, [source, *labels.shape])).astype(float)
     mixed = 0.35 * base + 0.65 * class_colours(labels)
     return np.where((labels > 0)[..., None], mixed, 0.45 * base).astype(np.uint8)
 
