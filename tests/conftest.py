@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from book_site import SITE
 from jaxtyping import install_import_hook
 
 install_import_hook("weaktr_core", "shape_checker.check")
@@ -64,18 +65,19 @@ def browser():
 @pytest.fixture
 def opened(browser, tmp_path):
     """Open an explorer's HTML from a file; fails on errors and requests that leave."""
-    troubles = []
+    troubles, pages = [], []
 
     def watch(request):
         if request.url.startswith(("http:", "https:")):
             troubles.append(request.url)
 
-    def show(html, width=1000, height=900):
+    def show(html, width=1000, height=900, **options):
         path = tmp_path / "page.html"
         head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>test</title>'
         head += '<meta name="viewport" content="width=device-width, initial-scale=1">'
         path.write_text(head + html, "utf8")
-        page = browser.new_page(viewport={"width": width, "height": height})
+        page = browser.new_page(viewport={"width": width, "height": height}, **options)
+        pages.append(page)
         page.on("console", lambda m: m.type == "error" and troubles.append(m.text))
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("request", watch)
@@ -85,4 +87,44 @@ def opened(browser, tmp_path):
         return page
 
     yield show
+    for page in pages:
+        page.close()
     assert troubles == []
+
+
+@pytest.fixture
+def site():
+    """Skips where the book is not built, unless a browser is required."""
+    if not (SITE / "index.html").exists():
+        required = os.environ.get("WEAKTR_REQUIRE_BROWSER")
+        (pytest.fail if required else pytest.skip)("no built site: run make book first")
+
+
+KNOWN = ("THEBE_JS_URL", "Got invalid theme mode")
+
+
+@pytest.fixture
+def visit(browser, site):
+    """Open a page of the site; fails on errors and on requests that leave the machine."""
+    requests, errors, contexts = [], [], []
+
+    def open_page(address, width=1280, scheme="light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda r: requests.append(r.url))
+        page.on("pageerror", lambda e: errors.append(str(e)))
+        page.on("console", lambda m: m.type == "error" and errors.append(m.text))
+        page.goto(address)
+        page.wait_for_timeout(300)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    if shutil.which("npm"):  # without it formulas come from MathJax's CDN, as documented
+        here = ("file:", "data:", "blob:", "http://127.0.0.1:")
+        assert not [url for url in requests if not url.startswith(here)]
+    assert not [e for e in errors if not any(k in e for k in KNOWN)]

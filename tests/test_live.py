@@ -17,15 +17,22 @@ import pytest
 from canvases import expected_map, pixels
 from playwright.sync_api import TimeoutError
 
+from weaktr_core.data.photos import PHOTOS
+
 ROOT = Path(__file__).parents[1]
 GRID, LAYERS, HEADS = (4, 5), 3, 2
 SETUP = f"""
 import numpy as np
-from weaktr_core.widgets import explore_heads, explore_patches
+from weaktr_core.widgets import explore_heads, explore_live, explore_patches
 random = np.random.default_rng(5)
 photo = random.integers(0, 255, (40, 50, 3), dtype=np.uint8)
 rows = random.gamma(0.4, size=({LAYERS}, {HEADS}, 21, 21)).astype(np.float32)
 rows /= rows.sum(axis=-1, keepdims=True)
+
+def explore(photo, network, *, name, size, host):
+    shown = rows if name == {PHOTOS[0]!r} else rows[::-1]
+    shown = shown[:2] if network == "small" else shown
+    return explore_heads(photo, shown, names=[name], grid={GRID}, host=host)
 """
 CELLS = [
     SETUP,
@@ -35,6 +42,9 @@ CELLS = [
     f"patches = explore_patches(photo, rows, grid={GRID}, host='live')\npatches",
     "print('patches', patches.layer, patches.query)",
     "patches.query = 7",
+    "live = explore_live(host='live', explore=explore)\nlive",
+    "print(live.photo.value, live.network.value, live.layer.value, live.explorer.head)",
+    "live.layer.value, live.photo.value = 1, live.photo.options[0]",
 ]
 # No news, no list of extensions, no question about updates: nothing leaves the machine.
 OPTIONS = [
@@ -48,6 +58,11 @@ OPTIONS = [
 ]
 WAIT = 120_000  # ms; generous, for a machine busy with other things
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+SETTINGS = {
+    "apputils-extension/notification": NO_NEWS,
+    # cells out of sight stay in the page
+    "notebook-extension/tracker": {"windowingMode": "none"},
+}
 
 
 def attention():
@@ -79,9 +94,10 @@ def environment(folder):
     places["JUPYTERLAB_SETTINGS_DIR"] = str(folder / "settings")
     places["JUPYTERLAB_WORKSPACES_DIR"] = str(folder / "workspaces")
     places["IPYTHONDIR"] = str(folder / "ipython")
-    news = folder / "settings" / "@jupyterlab" / "apputils-extension"
-    news.mkdir(parents=True)
-    (news / "notification.jupyterlab-settings").write_text(json.dumps(NO_NEWS))
+    for name, values in SETTINGS.items():
+        path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(values))
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     return os.environ | places | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
@@ -151,8 +167,9 @@ def shows_explorers(page, lab):
         )
         page.locator(".jp-CodeCell").nth(len(CELLS) - 1).wait_for(timeout=WAIT)
         execute(page, "notebook:run-all-cells")
-        page.locator(".wt-heads .wt-big canvas").wait_for(timeout=WAIT)
+        page.locator(".wt-heads .wt-big canvas").first.wait_for(timeout=WAIT)
         page.locator(".wt-patches .wt-map").wait_for(timeout=WAIT)
+        page.locator(".widget-box .wt-heads .wt-big canvas").wait_for(timeout=WAIT)
     except TimeoutError:
         return False
     return True
@@ -166,9 +183,9 @@ def test_clicks_reach_python_and_python_reaches_the_page(browser, lab):
         required = os.environ.get("WEAKTR_REQUIRE_BROWSER")
         give_up = pytest.fail if required else pytest.skip
         give_up("JupyterLab showed no widget in time, twice: is the machine busy?")
-    heads, patches = page.locator(".wt-heads"), page.locator(".wt-patches")
-    heads_both_ways(page, heads)
-    patches_both_ways(page, patches)
+    heads_both_ways(page, page.locator(".wt-heads").first)
+    patches_both_ways(page, page.locator(".wt-patches"))
+    controls_both_ways(page, page.locator(".widget-box").first)
     page.close()
     assert [url for url in left if url.startswith(("http", "ws"))] == []
 
@@ -199,3 +216,27 @@ def patches_both_ways(page, patches):
     mean = rows[1, :, 1 + 7, 1:].mean(axis=0)
     shown = patches.locator(".wt-map")
     assert np.array_equal(pixels(shown), expected_map(mean, GRID))
+
+
+def controls_both_ways(page, box):
+    rows, thumbs = attention(), box.locator(".wt-grid canvas")
+    layer, say = box.locator(".widget-readout"), box.locator(".wt-say")
+    # all cells ran: the first layer of the first photo
+    say.filter(has_text=f"{PHOTOS[0]}: layer 1, head 1").wait_for(timeout=WAIT)
+    assert np.array_equal(pixels(thumbs.nth(3)), expected_map(rows[1, 1, 0, 1:], GRID))
+    box.get_by_role("button", name="layer 2, head 2").click()
+    layer.filter(has_text="2").wait_for(timeout=WAIT)
+    box.get_by_role("slider", name="Layer").press("ArrowRight")
+    say.filter(has_text="layer 3, head 2").wait_for(timeout=WAIT)
+    box.get_by_role("combobox", name="Photo").select_option(label=PHOTOS[1])
+    say.filter(has_text=f"{PHOTOS[1]}: layer 3, head 2").wait_for(timeout=WAIT)
+    assert np.array_equal(pixels(thumbs.nth(4)), expected_map(rows[0, 0, 0, 1:], GRID))
+    assert run_cell(page, 8) == f"{PHOTOS[1]} dinov2-s 3 1"
+    box.get_by_role("combobox", name="Network").fill("small")
+    page.keyboard.press("Tab")
+    say.filter(has_text="layer 2, head 2").wait_for(timeout=WAIT)
+    assert thumbs.count() == 2 * HEADS and layer.inner_text() == "2"
+    assert run_cell(page, 8) == f"{PHOTOS[1]} small 2 1"
+    run_cell(page, 9)  # another layer and photo
+    say.filter(has_text=f"{PHOTOS[0]}: layer 1, head 2").wait_for(timeout=WAIT)
+    assert np.array_equal(pixels(thumbs.nth(3)), expected_map(rows[1, 1, 0, 1:], GRID))

@@ -2,67 +2,13 @@
 
 import functools
 import http.server
-import os
-import shutil
 import threading
-from pathlib import Path
 
 import axe
 import pytest
-import yaml
+from book_site import ROOT, SITE, address, overflow, pages
 
-ROOT = Path(__file__).parents[1]
-SITE = ROOT / "build" / "site" / "_build" / "html"
-KNOWN = ("THEBE_JS_URL", "Got invalid theme mode")
-
-
-@pytest.fixture(autouse=True)
-def site():
-    if not (SITE / "index.html").exists():
-        required = os.environ.get("WEAKTR_REQUIRE_BROWSER")
-        (pytest.fail if required else pytest.skip)("no built site: run make book first")
-
-
-def pages():
-    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text("utf8"))
-    return [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
-
-
-@pytest.fixture
-def visit(browser):
-    """Open a page of the site; fails on errors and on requests that leave the machine."""
-    requests, errors, contexts = [], [], []
-
-    def open_page(address, width=1280, scheme="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda r: requests.append(r.url))
-        page.on("pageerror", lambda e: errors.append(str(e)))
-        page.on("console", lambda m: m.type == "error" and errors.append(m.text))
-        page.goto(address)
-        page.wait_for_timeout(300)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    if shutil.which("npm"):  # without it formulas come from MathJax's CDN, as documented
-        here = ("file:", "data:", "blob:", "http://127.0.0.1:")
-        assert not [url for url in requests if not url.startswith(here)]
-    assert not [e for e in errors if not any(k in e for k in KNOWN)]
-
-
-def address(name):
-    return (SITE / f"{name}.html").as_uri()
-
-
-def overflow(page):
-    return page.evaluate(
-        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
+pytestmark = pytest.mark.usefixtures("site")
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -1,48 +1,46 @@
 """Explorers for everyone: axe-core, hostile names, sandboxes, keys, fingers, still motion."""
 
+import json
 import sys
 
 import numpy as np
 import pytest
 from axe import violations
-from canvases import expected_map, pixels, sticking_out
+from canvases import expected_map, live_html, pixels, sticking_out
+from explorers import ALL, GRID, HEADS, LAYERS, SCORES, heads, patches
 
-from weaktr_core.widgets import explore_heads, explore_patches
 from weaktr_core.widgets.pack import quantise
 
-GRID, LAYERS, HEADS = (6, 8), 3, 2
-RANDOM = np.random.default_rng(2)
-PHOTO = RANDOM.integers(0, 255, (60, 80, 3), dtype=np.uint8)
-SCORES = RANDOM.gamma(0.4, size=(2, LAYERS, HEADS, 50, 50)).astype(np.float32)
-SCORES /= SCORES.sum(axis=-1, keepdims=True)
 EVIL = """</script><img src=x onerror="window.hit='it'">'"`&lt;{evil}<!--<script>"""
+# What a finger does first, where on it (shares of its width and height), what is said then.
+TOUCHES = {
+    "heads": (".wt-big canvas", (2.5 / 8, 3.5 / 6), "row 4, column 3"),
+    "patches": (".wt-big canvas", (2.5 / 8, 3.5 / 6), "row 4, column 3"),
+    "tokens": (".wt-table button >> nth=1", (0.5, 0.5), "class token of cat, layer 2"),
+    "thresholds": (".wt-curve", (0.72, 0.5), "background score 0.70"),
+    "clipping": ("text=each image alone", (0.5, 0.5), "the mean loss of this image"),
+    "mixer": ("text=solo", (0.5, 0.5), "layer 3, head 1 alone"),
+    "epochs": (".wt-strip button >> nth=0", (0.5, 0.5), "cat coarse. Most trusted"),
+}
+# What is written where Python sets less than there is, and more.
+LIMITS = {
+    "heads": ("cat: layer 1, head 1, seen from cat token",
+              "cat again: layer 3, head 2, seen from patch row 6, column 8"),
+    "patches": ("row 1, column 1 attends to in layer 1, mean of all heads",
+                "row 6, column 8 attends to in layer 3, head 2"),
+    "tokens": ("cat: class token of cat, layer 1",
+               "cat again: class token of dog, the mean of all heads, weighted"),
+    "thresholds": ("cat, background score 0.00", "cat again, background score 1.00"),
+    "clipping": ("2 px", "80 px"),
+    "mixer": ("cat, fine CAM of cat:", "cat again, fine CAM of dog, layer 3, head 2 alone"),
+    "epochs": ("start, cat, cat coarse.", "cat late, cat again, fine."),
+}  # fmt: skip
+CONTROLS = """() => [...document.querySelectorAll(
+    ".wt :is(a, button, input, select, summary, [tabindex])")].filter(
+  (e) => !e.disabled && e.checkVisibility())"""
 
 
-def heads(name="cat", host="html"):
-    """Two photos, two tokens before the patches, all patches as queries."""
-    return explore_heads(
-        [PHOTO, PHOTO],
-        list(SCORES),
-        names=[name, name + " again"],
-        tokens=[f"{name} token", "dog token"],
-        grid=GRID,
-        every=1,
-        host=host,
-    )
-
-
-def patches(name="cat", host="html"):
-    """Both heads and their mean."""
-    return explore_patches(
-        PHOTO, SCORES[0], name=name, prefix=2, grid=GRID, heads=(0, 1), host=host
-    )
-
-
-# Another explorer joins all tests of this list with one line: (name, host) -> explorer.
-FACTORIES = [heads, patches]
-
-
-@pytest.fixture(params=FACTORIES, ids=lambda factory: factory.__name__)
+@pytest.fixture(params=ALL, ids=lambda factory: factory.__name__)
 def factory(request):
     return request.param
 
@@ -53,17 +51,18 @@ def click_patch(canvas, row, column):
     canvas.click(position={"x": box["width"] * x, "y": box["height"] * y})
 
 
-@pytest.mark.parametrize("width", [1000, 390])
-def test_axe_finds_nothing(opened, factory, width):
-    page = opened(f"<main><h1>Explorer</h1>{factory()._repr_html_()}</main>", width)
-    assert violations(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-@pytest.mark.parametrize("width", [350, 390, 700, 1000])
-def test_nothing_sticks_out_of_the_box(opened, factory, width):
-    page = opened(factory()._repr_html_(), width)
-    assert sticking_out(page) == []
+def test_axe_finds_nothing_and_nothing_sticks_out(opened, factory):
+    """With all that can be ticked, names of common length and very long ones."""
+    html = factory()._repr_html_() + factory("a-very-long-name" * 9)._repr_html_()
+    page = opened(f"<main><h1>Explorer</h1>{html}</main>")
+    page.locator(".wt canvas").nth(-1).wait_for()
+    for box in page.locator("input[type=checkbox]:enabled").all():
+        box.check()
+    for width in (1000, 700, 390, 350):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert sticking_out(page) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert width not in (1000, 390) or violations(page) == []
 
 
 def test_axe_would_find_something(opened):
@@ -79,7 +78,8 @@ def test_hostile_names_are_shown_and_not_run(opened, factory):
     assert page.evaluate("window.hit") is None and not dialogs
     assert page.locator("img").count() == 0
     assert EVIL in page.locator(".wt-say").inner_text()
-    assert EVIL in page.locator(".wt-big canvas").get_attribute("aria-label")
+    labels = page.locator("canvas[aria-label]")
+    assert EVIL in "".join(c.get_attribute("aria-label") for c in labels.all())
 
 
 def test_hostile_names_are_harmless_without_scripts_and_as_title(
@@ -93,27 +93,112 @@ def test_hostile_names_are_harmless_without_scripts_and_as_title(
         page.goto(path.as_uri())
         assert page.title() == " ".join(EVIL.split())
         if scripts:
-            page.wait_for_selector(".wt canvas")
+            page.locator(".wt canvas").first.wait_for()
             assert page.evaluate("window.hit") is None
         else:
             assert EVIL in page.locator("img").get_attribute("alt")
+            assert "With scripts on" in page.locator("p").inner_text()
         context.close()
 
 
-def test_every_control_is_reached_by_tab_and_seen(opened, factory):
+def test_every_control_is_reached_by_keys_and_seen(opened, factory):
+    """By Tab, and by arrows where a group has one place for Tab."""
     page = opened(factory()._repr_html_())
-    reached = set()
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        outline, tag = page.evaluate(
-            "[getComputedStyle(document.activeElement).outlineWidth,"
-            " document.activeElement.tagName]"
-        )
+    page.evaluate(f"() => {{ window.missing = new Set(({CONTROLS})()); }}")
+    around = [
+        *["ArrowRight"] * HEADS * LAYERS,
+        "ArrowDown",
+        *["ArrowLeft"] * 5,
+        "ArrowDown",
+    ]
+    grids = set()
+
+    def press(key):
+        page.keyboard.press(key)
+        tag, name, grid, outline = page.evaluate("""() => {
+            const e = document.activeElement, style = getComputedStyle(e);
+            missing.delete(e);
+            const others = e.parentElement.querySelectorAll('[tabindex="-1"]').length;
+            const grid = e.matches('[tabindex="0"]') && others ? e.parentElement.className : "";
+            return [e.tagName, e.ariaLabel, grid,
+              style.outlineStyle + style.outlineWidth + style.outlineColor];
+        }""")
+        assert tag == "BODY" or outline == "solid3pxrgb(11, 98, 196)", (tag, name)
+        return tag, grid
+
+    for _ in range(60):
+        tag, grid = press("Tab")
         if tag == "BODY":
             break
-        assert outline == "3px", tag
-        reached.add(tag)
-    assert {"SELECT", "CANVAS", "BUTTON"} <= reached
+        if grid and grid not in grids:
+            grids.add(grid)
+            for key in [*["ArrowUp"] * 4, *["ArrowLeft"] * 5, *2 * around]:
+                press(key)
+    left = page.evaluate("[...missing].map((e) => e.outerHTML.slice(0, 160))")
+    assert tag == "BODY" and left == []
+
+
+def test_a_finger_is_heard_by_one_explorer_and_the_page_still_scrolls(opened, factory):
+    html = factory()._repr_html_() + factory()._repr_html_()
+    page = opened(html, 390, 800, has_touch=True, is_mobile=True)
+    first, second = page.locator(".wt").nth(0), page.locator(".wt").nth(1)
+    second.locator(".wt-say").filter(has_text="cat").wait_for()
+    before = second.locator(".wt-say").inner_text()
+    selector, (x, y), words = TOUCHES[factory.__name__]
+    touched = first.locator(selector)
+    touched.scroll_into_view_if_needed()
+    box = touched.bounding_box()
+    touched.tap(position={"x": box["width"] * x, "y": box["height"] * y})
+    assert words in first.locator(".wt-say").inner_text()
+    assert second.locator(".wt-say").inner_text() == before
+    action = touched.evaluate("e => getComputedStyle(e).touchAction")
+    assert action in ("pan-y", "auto", "manipulation")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def beyond(value, sign):
+    """A value of the same type that is less than there is, or more."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, list):
+        return [99.0 * sign] * (99 if sign > 0 else 1)
+    return "nothing" if isinstance(value, str) else type(value)(99 * sign)
+
+
+def traits(page):
+    return {name: value for name, value in page.state.items() if name != "data"}
+
+
+def test_python_may_set_more_than_there_is(opened, factory):
+    """At the start and later, by a model that calls its listeners at once."""
+    explorer = factory()
+    wanted = traits(explorer)
+    least, most = LIMITS[factory.__name__]
+    explorer.state |= {name: beyond(value, -1) for name, value in wanted.items()}
+    page = opened(live_html(explorer))
+    root = page.locator(".wt")
+    root.filter(has_text=least).wait_for()
+    for name, value in wanted.items():
+        page.evaluate("([n, v]) => model.set(n, v)", [name, beyond(value, 1)])
+    root.filter(has_text=most).wait_for()
+    page.evaluate("async () => (await done)()")  # what is closed no longer listens
+    assert page.evaluate("Object.values(heard).every((list) => !list.length)")
+
+
+def test_live_traits_reach_python(factory):
+    explorer = factory()
+    widget, seen = factory(host="live"), {}
+    others = {bool: lambda v: not v, list: lambda v: [0.5] * len(v), str: lambda _: "cam"}
+    changed = {
+        name: others.get(type(value), lambda v: v + 1)(value)
+        for name, value in traits(explorer).items()
+    }
+    widget.observe(
+        lambda change: seen.update({change["name"]: change["new"]}), list(changed)
+    )
+    widget.set_state(changed)  # what the browser sends
+    assert seen == changed == {name: getattr(widget, name) for name in changed}
+    json.dumps(widget.data, allow_nan=False)
 
 
 def sandboxed(opened, monkeypatch, factory):
@@ -127,8 +212,18 @@ def sandboxed(opened, monkeypatch, factory):
         f'<iframe sandbox="allow-scripts" srcdoc="{inner}" width=980 height=850></iframe>'
     )
     frame = page.frame_locator("iframe")
-    frame.locator(".wt-grid canvas").first.wait_for(timeout=30_000)
+    frame.locator(".wt-say").filter(has_text="cat").wait_for(timeout=30_000)
     return frame
+
+
+@pytest.mark.parametrize("factory", ALL[2:], indirect=True)
+def test_in_a_sandbox_as_on_colab(opened, monkeypatch, factory):
+    frame = sandboxed(opened, monkeypatch, factory)
+    selector, (x, y), words = TOUCHES[factory.__name__]
+    box = frame.locator(selector).bounding_box()
+    position = {"x": box["width"] * x, "y": box["height"] * y}
+    frame.locator(selector).click(position=position)
+    assert words in frame.locator(".wt-say").inner_text()
 
 
 def test_heads_in_a_sandbox_as_on_colab(opened, monkeypatch):
@@ -192,6 +287,7 @@ def test_table_says_what_python_computes(opened):
     assert abs(float(numbers[-1]) - alike) <= 0.011
 
 
+@pytest.mark.parametrize("factory", [heads, patches], indirect=True)
 def test_dragging_asks_along_the_way(opened, factory):
     page = opened(factory()._repr_html_())
     box = page.locator(".wt-big canvas").bounding_box()
@@ -210,32 +306,11 @@ def test_dragging_asks_along_the_way(opened, factory):
     assert "row 3, column 5" in page.locator(".wt-say").inner_text()
 
 
-def test_a_finger_asks_and_the_page_still_scrolls(browser, factory, tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text(factory().document("On a phone"), "utf8")
-    phone = dict(width=390, height=800)
-    context = browser.new_context(viewport=phone, has_touch=True, is_mobile=True)
-    page = context.new_page()
-    page.goto(path.as_uri())
-    canvas = page.locator(".wt-big canvas")
-    canvas.wait_for()
-    box = canvas.bounding_box()
-    canvas.tap(position={"x": box["width"] * 2.5 / 8, "y": box["height"] * 3.5 / 6})
-    assert "row 4, column 3" in page.locator(".wt-say").inner_text()
-    assert canvas.evaluate("c => getComputedStyle(c).touchAction") == "pan-y"
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
-
-
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
-def test_sorting_glides_unless_motion_is_unwelcome(browser, tmp_path, motion):
-    path = tmp_path / "page.html"
-    path.write_text(heads().document("Motion"), "utf8")
-    page = browser.new_page(reduced_motion=motion)
-    page.goto(path.as_uri())
+def test_sorting_glides_unless_motion_is_unwelcome(opened, motion):
+    page = opened(heads()._repr_html_(), reduced_motion=motion)
     page.get_by_role("combobox", name="Sort heads by").select_option("entropy")
     moving = page.evaluate("document.getAnimations().length")
-    page.close()
     assert (moving == 0) == (motion == "reduce")
 
 
@@ -267,10 +342,3 @@ def test_the_picture_can_be_saved(opened, tmp_path):
     waiting.value.save_as(tmp_path / "saved.png")
     picture = np.array(Image.open(tmp_path / "saved.png").convert("RGB"))
     assert picture.shape[1] > 600 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
-
-
-def test_python_may_set_more_than_there_is(opened, factory):
-    page = factory()
-    page.state |= {"layer": 99, "head": 99, "query": 999}
-    text = opened(page._repr_html_()).locator(".wt-say").inner_text()
-    assert f"layer {LAYERS}, head {HEADS}" in text

@@ -1,18 +1,16 @@
 """The fusion mixer: what is packed adds up, what is drawn is what Python computes."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
-from canvases import pixels
+from canvases import live_html, pixels
 from naive import tiny_model
 
 from weaktr_core import cams, metrics
 from weaktr_core.figures.style import PALETTE
 from weaktr_core.grid import map_to_image
 from weaktr_core.widgets import explore_fusion, fusion_inputs
-from weaktr_core.widgets.host import heat_colours, module_source
+from weaktr_core.widgets.host import heat_colours
 from weaktr_core.widgets.pack import pack_rows, unpack, unpack_rows
 
 GRID, LAYERS, HEADS, SIZE = (6, 8), 3, 2, (48, 64)
@@ -188,11 +186,6 @@ def test_wrong_shapes_are_explained():
         explore_fusion(PHOTOS, [wrong, INPUTS[1]], MASKS, class_names=NAMES, host="html")
 
 
-def test_labels_cannot_end_the_script():
-    html = mixer(names=("</script><b>", "two"))._repr_html_()
-    assert "</script><b>" not in html.replace("&lt;/script&gt;", "")
-
-
 def test_masks_become_local_labels():
     local = unpack(PACKED[0]["mask"])
     for value, label in ((0, 0), (255, 255), (2, 1), (5, 2)):
@@ -249,16 +242,10 @@ def test_dragging_up_and_down_moves_one_head(opened):
     assert_shows(page, changed(ONES, 3, 1.5))
 
 
-def test_a_finger_paints_and_does_not_scroll(browser, tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text('<!doctype html><meta name="viewport" content="width=device-width">'
-                    + PAGE._repr_html_(), "utf8")  # fmt: skip
-    context = browser.new_context(viewport={"width": 390, "height": 500}, has_touch=True)
-    page = context.new_page()
-    page.goto(path.as_uri())
-    page.wait_for_selector(".wt canvas", timeout=30_000)
+def test_a_finger_paints_and_does_not_scroll(opened):
+    page = opened(PAGE._repr_html_(), 390, 500, has_touch=True)
     first, last = cell(page, 1, 1).bounding_box(), cell(page, 3, 1).bounding_box()
-    devtools = context.new_cdp_session(page)
+    devtools = page.context.new_cdp_session(page)
 
     def touch(kind, box=None):
         points = [] if box is None else [{"x": box["x"] + 9, "y": box["y"] + 9}]
@@ -271,7 +258,6 @@ def test_a_finger_paints_and_does_not_scroll(browser, tmp_path):
     page.wait_for_timeout(100)
     assert_shows(page, [0, 1, 0, 1, 0, 1])
     assert page.evaluate("scrollY") == 0
-    context.close()
 
 
 def test_keyboard_changes_mutes_and_solos(opened):
@@ -297,6 +283,14 @@ def test_keyboard_changes_mutes_and_solos(opened):
     page.keyboard.press("End")
     page.keyboard.press("Enter")  # the brush
     assert_shows(page, changed(ONES, 3, 0))
+
+
+def test_a_class_chosen_by_key_keeps_the_focus(opened):
+    page = opened(PAGE._repr_html_())
+    page.get_by_role("combobox", name="Class").focus()
+    page.keyboard.press("ArrowDown")
+    assert_shows(page, ONES, shown=1)
+    assert page.evaluate("document.activeElement.value") == "1"
 
 
 def test_presets_best_and_reset(opened):
@@ -350,32 +344,8 @@ def test_without_patch_rows_there_is_no_fine_cam(opened):
     )
 
 
-def test_two_on_a_page_do_not_clash(opened):
-    page = opened(mixer()._repr_html_() + mixer()._repr_html_())
-    page.wait_for_function("document.querySelectorAll('.wt-mixer').length === 2")
-    first, second = (page.locator(".wt-mixer").nth(i) for i in (0, 1))
-    before = second.locator(".wt-say").inner_text()
-    first.get_by_role("button", name="last layer").click()
-    assert second.locator(".wt-say").inner_text() == before != ""
-
-
-LIVE = """
-<div id="live"></div><script type="module">{
-%s
-const root = document.getElementById("live"), state = %s, heard = {};
-const model = { get: (n) => state[n],
-  set: (n, v) => { state[n] = v; (heard["change:" + n] || []).forEach((f) => f()); },
-  on: (n, f) => { (heard[n] = heard[n] || []).push(f); }, off() {}, save_changes() {} };
-window.model = model;
-explorer.render({ model, el: root });
-}</script>"""
-
-
 def test_weights_set_from_python_are_drawn_and_the_other_way_round(opened):
-    """A model that calls its listeners at once, as anywidget's does."""
-    source = module_source("mixer").replace("export default", "const explorer =")
-    state = json.dumps(PAGE.state).replace("<", "\\u003c")
-    page = opened(LIVE % (source, state))
+    page = opened(live_html(PAGE))
     weights = [0.0, 0.5, 1, 1.5, 2, 0.25]
     page.evaluate("w => model.set('weights', w)", weights)
     assert_shows(page, weights)
@@ -387,19 +357,3 @@ def test_weights_set_from_python_are_drawn_and_the_other_way_round(opened):
     page.evaluate("model.set('threshold', 0.2), model.set('follow', false)")
     page.evaluate("model.set('threshold', 0.25)")
     assert "threshold 0.25" in page.locator(".wt-say").inner_text()
-
-
-def test_live_traits_reach_python():
-    widget = mixer("live")
-    seen = []
-    widget.observe(lambda change: seen.append(change["new"]), "weights")
-    widget.set_state(
-        {"weights": [0.5] * 6, "photo": 1, "solo": 2}
-    )  # what the browser sends
-    assert seen == [[0.5] * 6] and widget.photo == 1 and widget.solo == 2
-    assert widget.stage == "fine_cam" and widget.follow is True
-
-
-def test_without_scripts_a_picture_and_a_sentence_remain():
-    html = PAGE._repr_html_()
-    assert "<img src=" in html and "maps of 3 x 2 attention heads" in html

@@ -18,9 +18,10 @@ async function render({ model, el }) {
     }
     return { ...p, label, loss, truth, pixels, grey, wrong };
   }));
-  // Python may set more than there is
-  const which = () => Math.max(0, Math.min(scenes.length - 1, model.get("photo")));
-  const sideNow = () => Math.max(2, Math.min(Math.max(h, w), model.get("window")));
+  const TRAITS = ["photo", "start", "window", "per_image", "truth"];
+  const { set, at, stop } = connect(model, TRAITS, draw);
+  const which = () => at("photo", scenes.length);
+  const sideNow = () => at("window", Math.max(h, w) + 1, 2);
   const now = () => scenes[which()];
   const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
   const batchSum = new Float64Array(count);
@@ -61,11 +62,6 @@ async function render({ model, el }) {
       n.both += s.wrong[i] & s.clipped[i];
     }
     return n;
-  }
-  function set(values) {
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
-    model.save_changes();
-    draw();
   }
 
   const KINDS = { wrong: [0, 114, 178], right: [230, 159, 0], missed: [204, 121, 167] };
@@ -168,9 +164,8 @@ async function render({ model, el }) {
     key, say,
     make("p", { class: "wt-note" }, "All scenes of the list are one batch. The threshold is " +
       "the larger of the window's mean loss and the mean of all.")));
-  for (const name of ["photo", "start", "window", "per_image", "truth"])
-    model.on("change:" + name, draw);
   draw();
+  return stop;
 }
 
 export default { render };

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from weaktr_core.data.sample import IGNORE
-from weaktr_core.figures.style import class_colours
 from weaktr_core.widgets.host import explorer
-from weaktr_core.widgets.pack import check_photo, jpeg, pack, unpack
+from weaktr_core.widgets.pack import check_photo, jpeg, label_key, pack, per_photo, unpack
 
 STEP = 1000
 """Steps per nat in which losses are kept; 65.535 nats are the most."""
@@ -55,21 +54,18 @@ def explore_clipping(
         ValueError: where shapes do not fit.
     """
     names = names or [f"photo {n + 1}" for n in range(len(photos))]
-    nothing: Sequence[Any] = [None] * len(photos)
-    truths = nothing if truths is None else truths
     size = losses[0].shape
-    shown = [
-        describe(*one, size)
-        for one in zip(photos, labels, losses, truths, names, strict=True)
-    ]
+    each = per_photo(
+        len(photos), photo=photos, label=labels, loss=losses, truth=truths, name=names
+    )
+    shown = [describe(size=size, **one) for one in each]
     top = float(np.ceil(np.quantile(np.stack(losses), 0.995)))
     data = dict(
         photos=shown,
         grid=list(size),
         step=STEP,
         top=max(top, 1.0),
-        names=["background", *map(str, class_names)],
-        colours=class_colours(np.arange(len(class_names) + 1)).tolist(),
+        **label_key(class_names),
     )
     window = min(int(window), max(size))
     state = dict(photo=0, start=float(start), window=window, per_image=False, truth=False)

@@ -3,14 +3,6 @@
 const BEAT = 900; // milliseconds an epoch is shown while playing
 const PANEL = { width: 300, height: 150, left: 38, right: 8, top: 8, bottom: 24 };
 
-function drawn(tag, attributes, ...children) {
-  // an SVG element
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
 function panelOf({ title, curves }, epochs) {
   // curves over epochs with a cursor; at(epoch) moves it and writes the numbers
   const known = curves.flatMap((c) => c.values).filter((v) => v !== null);
@@ -26,15 +18,15 @@ function panelOf({ title, curves }, epochs) {
       pen = v === null ? "M" : "L";
       return step;
     });
-    return drawn("path", { d: steps.join(""), stroke: c.colour, fill: "none", "stroke-width": 2 });
+    return svg("path", { d: steps.join(""), stroke: c.colour, fill: "none", "stroke-width": 2 });
   });
-  const text = (place, anchor, words) => drawn("text", { ...place, "text-anchor": anchor, "font-size": 11, fill: "#333" }, words);
+  const text = (place, anchor, words) => svg("text", { ...place, "text-anchor": anchor, "font-size": 11, fill: "#333" }, words);
   const axis = `M${PANEL.left} ${PANEL.top}V${y(low)}H${PANEL.width - PANEL.right}`;
-  const cursor = drawn("line", { y1: PANEL.top, y2: PANEL.height - PANEL.bottom, stroke: "#1a1a1a",
+  const cursor = svg("line", { y1: PANEL.top, y2: PANEL.height - PANEL.bottom, stroke: "#1a1a1a",
     "stroke-width": 1.5, "stroke-dasharray": "4 3", class: "wt-cursor" });
-  const dots = curves.map((c) => drawn("circle", { r: 4, fill: c.colour, stroke: "#fff" }));
-  const picture = drawn("svg", { viewBox: `0 0 ${PANEL.width} ${PANEL.height}`, role: "img", "aria-label": title },
-    drawn("path", { d: axis, stroke: "#767676", fill: "none" }), ...paths, cursor, ...dots,
+  const dots = curves.map((c) => svg("circle", { r: 4, fill: c.colour, stroke: "#fff" }));
+  const picture = svg("svg", { viewBox: `0 0 ${PANEL.width} ${PANEL.height}`, role: "img", "aria-label": title },
+    svg("path", { d: axis, stroke: "#767676", fill: "none" }), ...paths, cursor, ...dots,
     text({ x: PANEL.left - 4, y: PANEL.top + 8 }, "end", number(high)),
     text({ x: PANEL.left - 4, y: y(low) }, "end", number(low)),
     text({ x: x(0), y: PANEL.height - 8 }, "start", epochs[0]),
@@ -61,7 +53,9 @@ async function render({ model, el }) {
   const count = data.grid[0] * data.grid[1], stages = data.stages.length;
   const photos = await Promise.all(data.photos.map((p) => loadImage(p.jpeg)));
   const rows = await unpackRows(data.maps);
-  let playing = null, average = false, writing = false;
+  let playing = null, average = false;
+  const { set, at, stop: unlink } = connect(model, ["epoch", "photo", "stage", "common"], draw);
+  const epochNow = () => at("epoch", epochs), photoNow = () => at("photo", images);
 
   function map(epoch, photo, stage) {
     const row = (epoch * images + photo) * stages + stage;
@@ -79,30 +73,23 @@ async function render({ model, el }) {
   }
   function weight(epoch, head) {
     const of = (image) => data.weights[(epoch * images + image) * layers * heads + head];
-    if (!average) return of(model.get("photo"));
+    if (!average) return of(photoNow());
     let sum = 0;
     for (let image = 0; image < images; image++) sum += of(image);
     return sum / images;
-  }
-  function set(values) {
-    writing = true;
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
-    model.save_changes();
-    writing = false;
-    draw();
   }
 
   // ---- play and pause
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
   const play = make("button", { type: "button", onclick: toggle });
   function toggle() {
-    if (still.matches) return set({ epoch: (model.get("epoch") + 1) % epochs });
+    if (still.matches) return set({ epoch: (epochNow() + 1) % epochs });
     if (playing !== null) return stop();
-    if (model.get("epoch") === epochs - 1) set({ epoch: 0 });
+    if (epochNow() === epochs - 1) set({ epoch: 0 });
     playing = setInterval(() => {
       if (!el.isConnected) return stop();
-      set({ epoch: model.get("epoch") + 1 });
-      if (model.get("epoch") >= epochs - 1) stop();
+      set({ epoch: epochNow() + 1 });
+      if (epochNow() >= epochs - 1) stop();
       return undefined;
     }, BEAT);
     return draw();
@@ -118,7 +105,7 @@ async function render({ model, el }) {
   const slider = make("input", { type: "range", min: 0, max: epochs - 1, step: 1,
     oninput: () => { if (playing !== null) stop(); set({ epoch: Number(slider.value) }); } });
   const where = make("output", {});
-  const photoField = choice("Picture", data.photos.map((p, i) => [i, p.name]), model.get("photo"),
+  const photoField = choice("Picture", data.photos.map((p, i) => [i, p.name]), photoNow(),
     (v) => set({ photo: Number(v) }));
   const whose = choice("Weights of", [["one", "this picture"], ["all", "the mean picture"]], "one",
     (v) => { average = v === "all"; draw(); });
@@ -137,7 +124,7 @@ async function render({ model, el }) {
   const say = make("p", { class: "wt-say", "aria-live": "polite" });
 
   function draw() {
-    const epoch = model.get("epoch"), photo = model.get("photo"), stage = model.get("stage");
+    const epoch = epochNow(), photo = photoNow(), stage = at("stage", stages);
     play.textContent = still.matches ? "next epoch" : playing === null ? "play" : "pause";
     slider.value = epoch;
     slider.setAttribute("aria-valuetext", data.epochs[epoch]);
@@ -177,9 +164,12 @@ async function render({ model, el }) {
     make("div", { class: "wt-panels" }, ...panels.map((p) => p.element)),
     say,
     make("p", { class: "wt-note" }, "Move the slider, also with the arrow keys; press a small map to see it large.")));
-  for (const name of ["epoch", "photo", "stage", "common"])
-    model.on("change:" + name, () => writing || draw());
   draw();
+  return () => {
+    unlink();
+    stop();
+    still.removeEventListener("change", stop);
+  };
 }
 
 const EPOCHS_STYLE = `

@@ -83,12 +83,10 @@ async function render({ model, el }) {
     })),
   );
   const [layers, heads] = data.shape;
-  const { set, stop } = connect(model, ["photo", "query", "layer", "head"], draw);
+  const { set, at, stop } = connect(model, ["photo", "query", "layer", "head"], draw);
   let order = "layer", lifted = false;
   let hovered = null, pinned = null; // cells to compare with, else the mean of all heads
 
-  // Python may set anything: stay within what is there
-  const at = (name, end) => Math.min(Math.max(model.get(name), 0), end - 1);
   const now = () => photos[at("photo", photos.length)];
   const token = (p) => p.queries[at("query", p.queries.length)];
   const asker = (p) => (token(p) < 0 ? null : token(p));

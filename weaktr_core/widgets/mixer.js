@@ -150,43 +150,39 @@ async function opened(p) {
 async function render({ model, el }) {
   const data = model.get("data");
   const [layers, heads] = data.shape, total = layers * heads;
-  const waiting = data.photos.map((p, i) => (i === model.get("photo") ? opened(p) : null));
-  const photos = new Array(data.photos.length);
-  photos[model.get("photo")] = await waiting[model.get("photo")];
+  const TRAITS = ["weights", "photo", "shown", "stage", "threshold", "follow", "solo"];
+  const { set, write, at, stop } = connect(model, TRAITS, draw);
   const equal = () => new Array(total).fill(1);
+  const photoNow = () => at("photo", data.photos.length), soloNow = () => at("solo", total, -1);
+  const cutNow = () => Math.min(1, Math.max(0, model.get("threshold")));
+  const stageNow = () =>
+    data.stages.find((stage) => stage === model.get("stage")) || data.stages.at(-1);
+  const weightsNow = () => equal().map((one, i) => model.get("weights")[i] ?? one);
+  const waiting = [], photos = []; // opened when they are first wanted
+  async function open(index) {
+    waiting[index] = waiting[index] || opened(data.photos[index]);
+    photos[index] = await waiting[index];
+  }
+  await open(photoNow());
   const scores = new Map(); // "who photo stage" -> mIoU
   const record = new Map(); // "photo stage" -> { score, weights }
   const muted = new Map(); // head -> its weight before
-  let brush = 0, mode = "paint", gesture = null, draws = 0, timer = 0, writing = false;
+  let brush = 0, mode = "paint", gesture = null, draws = 0, timer = 0;
 
-  const now = () => photos[model.get("photo")];
-  const heard = () => {
-    const solo = model.get("solo");
-    return solo < 0 ? model.get("weights") : equal().map((_, i) => (i === solo ? 1 : 0));
-  };
+  const heard = () =>
+    (soloNow() < 0 ? weightsNow() : equal().map((_, i) => (i === soloNow() ? 1 : 0)));
   const headName = (i) => `layer ${Math.floor(i / heads) + 1}, head ${(i % heads) + 1}`;
   const limit = (v) => Math.round(100 * Math.min(data.top, Math.max(0, v))) / 100;
   const per = (v) => (v === undefined ? "…" : (100 * v).toFixed(1));
-  const key = (who, index) => [who, index, model.get("stage")].join(" ");
+  const key = (who, index) => [who, index, stageNow()].join(" ");
 
-  function write(values) {
-    // live, setting a trait calls its listeners at once: these changes are drawn here
-    writing = true;
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
-    model.save_changes();
-    writing = false;
-  }
-  function set(values, quiet = false) {
-    write(values);
-    draw(quiet);
-  }
   function paint(changes, quiet) {
-    const weights = [...model.get("weights")];
+    const weights = weightsNow();
     for (const [i, value] of changes) { weights[i] = limit(value); muted.delete(i); }
     set({ weights, solo: -1 }, quiet);
   }
   function mute(i) {
-    const weights = [...model.get("weights")];
+    const weights = weightsNow();
     if (muted.has(i)) {
       weights[i] = muted.get(i);
       muted.delete(i);
@@ -196,7 +192,7 @@ async function render({ model, el }) {
     }
     set({ weights, solo: -1 });
   }
-  const solo = (i) => set({ solo: model.get("solo") === i ? -1 : i });
+  const solo = (i) => set({ solo: soloNow() === i ? -1 : i });
   function load(weights) {
     muted.clear();
     set({ weights: [...weights], solo: -1 });
@@ -207,7 +203,7 @@ async function render({ model, el }) {
   }
   const lastLayer = () => equal().map((_, i) => (i >= total - heads ? 1 : 0));
   function loadBest() {
-    const best = record.get(key("best", model.get("photo")));
+    const best = record.get(key("best", photoNow()));
     if (best) load(best.weights);
   }
 
@@ -241,7 +237,7 @@ async function render({ model, el }) {
     event.preventDefault();
     cells[i].focus({ preventScroll: true });
     faders.setPointerCapture(event.pointerId);
-    gesture = { i, y: event.clientY, from: model.get("weights")[i] };
+    gesture = { i, y: event.clientY, from: weightsNow()[i] };
     if (mode === "paint") paint([[i, brush]], true);
   }
   function move(event) {
@@ -249,7 +245,7 @@ async function render({ model, el }) {
     const i = mode === "paint" ? cellAt(event) : gesture.i;
     const value = mode === "paint" ? brush :
       gesture.from + (gesture.y - event.clientY) / 100 * data.top;
-    if (i >= 0 && model.get("weights")[i] !== limit(value)) {
+    if (i >= 0 && weightsNow()[i] !== limit(value)) {
       current = i;
       paint([[i, value]], true);
     }
@@ -261,7 +257,7 @@ async function render({ model, el }) {
   }
   function press(event, i) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const value = model.get("weights")[i];
+    const value = weightsNow()[i];
     const steps = { "+": 0.1, "=": 0.1, PageUp: 0.1, "-": -0.1, PageDown: -0.1 };
     const moves = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -heads, ArrowDown: heads };
     if (event.key in steps) paint([[i, value + steps[event.key]]]);
@@ -282,7 +278,8 @@ async function render({ model, el }) {
   // ---- controls
   const button = (text, onclick) => make("button", { type: "button", onclick }, text);
   const classField = make("span");
-  const photoField = choice("Picture", data.photos.map((p, i) => [i, p.name]), model.get("photo"),
+  let classesOf = null; // the photo whose classes the field offers
+  const photoField = choice("Picture", data.photos.map((p, i) => [i, p.name]), photoNow(),
     (v) => set({ photo: Number(v), shown: 0 }));
   const brushText = make("output", {}, "0.0");
   const brushField = make("input", { type: "range", min: 0, max: data.top, step: 0.1, value: 0,
@@ -318,7 +315,7 @@ async function render({ model, el }) {
   // ---- scores
   function scoreOf(index, weights) {
     const p = photos[index], maps = fuse(p, weights, data.cap);
-    const miou = sweep(p, bestClass(p, maps[model.get("stage")]));
+    const miou = sweep(p, bestClass(p, maps[stageNow()]));
     return miou[peak(miou)];
   }
   function keep(index, score, weights) {
@@ -329,8 +326,7 @@ async function render({ model, el }) {
   async function settle(turn) {
     // the rest of the board, one score at a time, so that the page stays quick
     for (let index = 0; index < data.photos.length; index++) {
-      waiting[index] = waiting[index] || opened(data.photos[index]);
-      photos[index] = await waiting[index];
+      await open(index);
       const rows = { equal: equal(), learned: data.photos[index].learned, yours: heard() };
       for (const [who, weights] of Object.entries(rows)) {
         if (turn !== draws) return;
@@ -344,7 +340,7 @@ async function render({ model, el }) {
   }
   function drawBoard() {
     const names = { equal: "all heads equal", learned: "learned (AAF)", yours: "yours", best: "your best" };
-    const here = model.get("photo"), all = data.photos.map((_, i) => i);
+    const here = photoNow(), all = data.photos.map((_, i) => i);
     const head = make("tr", {}, make("th", { scope: "col" }, "mIoU, %"), ...all.map((i) =>
       make("th", { scope: "col", title: data.photos[i].name, "aria-current": i === here ? "true" : null },
         String(i + 1))), make("th", { scope: "col" }, "mean"));
@@ -358,7 +354,7 @@ async function render({ model, el }) {
         ...values.map((v, i) => make("td", { "aria-current": i === here ? "true" : null }, per(v))),
         make("td", {}, mean));
     });
-    board.replaceChildren(make("caption", {}, `Beat the AAF: ${STAGE_NAMES[model.get("stage")]}` +
+    board.replaceChildren(make("caption", {}, `Beat the AAF: ${STAGE_NAMES[stageNow()]}` +
       " of each picture at its best threshold, a peek at the mask"),
     make("thead", {}, head), make("tbody", {}, ...lines));
     const learned = value("learned", here), best = value("best", here);
@@ -371,7 +367,7 @@ async function render({ model, el }) {
 
   // ---- drawing
   function drawFaders() {
-    const weights = model.get("weights"), alone = model.get("solo");
+    const weights = weightsNow(), alone = soloNow();
     cells.forEach((cell, i) => {
       cell.setAttribute("style", heatStyle(weights[i] / data.top));
       cell.classList.toggle("wt-off", alone >= 0 && alone !== i);
@@ -384,17 +380,22 @@ async function render({ model, el }) {
     rove();
   }
   function drawFields(p) {
-    photoField.querySelector("select").value = model.get("photo");
-    classField.replaceChildren(p.classes.length < 2 ? "" : choice("Class",
-      p.classes.map((name, i) => [i, name]), model.get("shown"), (v) => set({ shown: Number(v) })));
-    cutField.value = model.get("threshold");
-    cutText.textContent = model.get("threshold").toFixed(2);
+    photoField.querySelector("select").value = photoNow();
+    if (classesOf !== p) {
+      classesOf = p;
+      classField.replaceChildren(p.classes.length < 2 ? "" : choice("Class",
+        p.classes.map((name, i) => [i, name]), "", (v) => set({ shown: Number(v) })));
+    }
+    const select = classField.querySelector("select");
+    if (select) select.value = at("shown", p.classes.length);
+    cutField.value = cutNow();
+    cutText.textContent = cutNow().toFixed(2);
     followField.checked = model.get("follow");
   }
   function drawMaps(p, maps, found) {
-    const shown = Math.min(model.get("shown"), p.classes.length - 1);
+    const shown = at("shown", p.classes.length);
     const part = (values) => toBytes(values.subarray(shown * p.count, (shown + 1) * p.count));
-    const name = p.classes[shown], stage = model.get("stage");
+    const name = p.classes[shown], stage = stageNow();
     drawOverlay(big, p.image, part(maps[stage]), p.grid, null);
     big.setAttribute("aria-label", `${STAGE_NAMES[stage]} of ${name} on ${p.name}`);
     drawMap(coarse, part(p.coarseMap), p.grid);
@@ -402,40 +403,34 @@ async function render({ model, el }) {
       drawMap(canvas, part(maps[other]), p.grid);
       pick.setAttribute("aria-pressed", other === stage);
     }
-    const cut = model.get("threshold");
+    const cut = cutNow();
     paintLabels(labels, found.best.map((k, i) => (found.score[i] > cut ? k : 0)), p.mask.shape, p.colours);
     labels.setAttribute("aria-label", `labels at threshold ${cut.toFixed(2)}`);
     paintLabels(truth, p.truth, p.mask.shape, p.colours);
     return name;
   }
   function draw(quiet = false) {
-    const turn = ++draws, index = model.get("photo"), p = now();
-    if (!p) return loadPhoto(index);
-    const weights = heard(), maps = fuse(p, weights, data.cap), stage = model.get("stage");
+    const turn = ++draws, index = photoNow(), p = photos[index];
+    if (!p) return open(index).then(() => draw());
+    const weights = heard(), maps = fuse(p, weights, data.cap), stage = stageNow();
     const found = bestClass(p, maps[stage]), miou = sweep(p, found), best = peak(miou);
     for (const i of data.photos.keys()) scores.delete(key("yours", i));
     keep(index, miou[best], weights);
-    if (model.get("follow") && model.get("threshold") !== best / (CUTS - 1))
+    if (model.get("follow") && cutNow() !== best / (CUTS - 1))
       write({ threshold: best / (CUTS - 1) });
     drawFaders();
     drawFields(p);
     const name = drawMaps(p, maps, found);
     drawBoard();
     if (quiet) return undefined;
-    const at = miou[Math.round(model.get("threshold") * (CUTS - 1))];
-    const alone = model.get("solo");
+    const alone = soloNow();
     say.textContent = `${p.name}, ${STAGE_NAMES[stage]} of ${name}` +
       (alone >= 0 ? `, ${headName(alone)} alone` : "") +
-      `: ${per(at)} % mIoU at threshold ${model.get("threshold").toFixed(2)}` +
+      `: ${per(miou[Math.round(cutNow() * (CUTS - 1))])} % mIoU at threshold ${cutNow().toFixed(2)}` +
       `${model.get("follow") ? ", the best for this picture" : `, ${per(miou[best])} % at the best`}.`;
     clearTimeout(timer);
     timer = setTimeout(() => settle(turn), 120);
     return undefined;
-  }
-  async function loadPhoto(index) {
-    waiting[index] = waiting[index] || opened(data.photos[index]);
-    photos[index] = await waiting[index];
-    draw();
   }
 
   el.replaceChildren(make("div", { class: "wt wt-mixer" },
@@ -443,7 +438,7 @@ async function render({ model, el }) {
     make("div", { class: "wt-bar" }, photoField, classField),
     make("div", { class: "wt-bar", role: "group", "aria-label": "weights to start from" },
       button("all equal", () => load(equal())), button("last layer", () => load(lastLayer())),
-      button("learned (AAF)", () => load(data.photos[model.get("photo")].learned)),
+      button("learned (AAF)", () => load(data.photos[photoNow()].learned)),
       button("random", () => load(equal().map(() => limit(Math.random() * data.top)))),
       button("my best", loadBest), button("reset", reset)),
     make("div", { class: "wt-main" },
@@ -461,9 +456,8 @@ async function render({ model, el }) {
       "Press a weight, or drag over several, to set them to the brush; press a layer's number to " +
       "set all of it. Keys: arrows move, + and - change, m mutes, s listens to one head alone. " +
       "Press a small map to see it large and to score it.")));
-  for (const name of ["weights", "photo", "shown", "stage", "threshold", "follow", "solo"])
-    model.on("change:" + name, () => writing || draw());
   draw();
+  return stop;
 }
 
 const MIXER_STYLE = `

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
+
+from weaktr_core.figures.style import class_colours
 
 
 def pack(values: UInt8[np.ndarray, ...]) -> dict[str, Any]:
@@ -82,6 +85,20 @@ def check_photo(photo: np.ndarray) -> None:
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
         came = f"{photo.shape} {photo.dtype}"
         raise ValueError(f"a photo is (height, width, 3) uint8, came {came}")
+
+
+def per_photo(count: int, **given: Any) -> list[dict[str, Any]]:
+    """Lists with an entry for each photo → a dictionary for each photo. None: no entry."""
+    lists = {n: [None] * count if v is None else list(v) for n, v in given.items()}
+    if wrong := {n: len(v) for n, v in lists.items() if len(v) != count}:
+        raise ValueError(f"{count} photos, but entries for {wrong}")
+    return [{n: values[i] for n, values in lists.items()} for i in range(count)]
+
+
+def label_key(class_names: Sequence[str]) -> dict[str, list]:
+    """Name and colour of the background and of every class, by label."""
+    names = ["background", *map(str, class_names)]
+    return dict(names=names, colours=class_colours(np.arange(len(names))).tolist())
 
 
 def find_grid(patches: int, grid: tuple[int, int] | None) -> tuple[int, int]:

@@ -20,13 +20,10 @@ async function render({ model, el }) {
   const [layers, heads] = data.shape;
   const [h, w] = data.grid;
   const count = h * w;
-  const { set, stop } = connect(model, ["query", "layer", "head"], draw);
+  const { set, at, stop } = connect(model, ["query", "layer", "head"], draw);
 
-  // Python may set anything: stay within what is there
-  const at = (name, least, end) => Math.min(Math.max(model.get(name), least), end - 1);
   function now() {
-    return { query: at("query", 0, count), layer: at("layer", 0, layers),
-      head: at("head", -1, heads) };
+    return { query: at("query", count), layer: at("layer", layers), head: at("head", heads, -1) };
   }
   function row(layer) {
     // head -1 is the mean over heads, of rows as they are before scaling to 255

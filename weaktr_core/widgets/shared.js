@@ -104,19 +104,24 @@ async function loadImage(source) {
 }
 
 function connect(model, names, draw) {
-  // `set` changes values and draws once; changes that Python makes draw too, until `stop`
+  // `set` changes values and draws once, `write` draws nothing; changes that Python makes
+  // draw too, until `stop`. Python may set more than there is: `at` stays within it
   let busy = false;
   const heard = () => busy || draw();
   for (const name of names) model.on("change:" + name, heard);
-  const set = (values) => {
+  const write = (values) => {
     busy = true;
     for (const [name, value] of Object.entries(values)) model.set(name, value);
     busy = false;
     model.save_changes();
-    draw();
   };
+  const set = (values, ...how) => {
+    write(values);
+    draw(...how);
+  };
+  const at = (name, end, least = 0) => Math.min(Math.max(model.get(name), least), end - 1);
   const stop = () => names.forEach((name) => model.off("change:" + name, heard));
-  return { set, stop };
+  return { set, write, at, stop };
 }
 
 function onDrag(canvas, pick) {
@@ -262,12 +267,14 @@ function heatStyle(share) {
 const STYLE = `
 .wt { color-scheme: light; background: #fff; color: #1a1a1a; border: 1px solid #c9c9c9;
   border-radius: 8px; padding: 12px; font: 14px/1.4 system-ui, sans-serif;
-  max-width: 100%; box-sizing: border-box; text-align: left; margin: 8px 0; }
+  max-width: 100%; box-sizing: border-box; text-align: left; margin: 8px 0;
+  overflow-wrap: break-word; }
 .wt * { box-sizing: border-box; }
 .wt-bar { display: flex; flex-wrap: wrap; gap: 8px 16px; margin-bottom: 10px;
   align-items: center; }
 .wt select, .wt button { font: inherit; color: inherit; background: #f4f4f4;
   border: 1px solid #767676; border-radius: 5px; padding: 4px 8px; min-height: 32px; }
+.wt-bar > *, .wt-field, .wt select { min-width: 0; max-width: 100%; }
 .wt button:hover, .wt select:hover { background: #e6eef8; }
 .wt :focus-visible { outline: 3px solid #0b62c4; outline-offset: 1px; }
 .wt-main { display: flex; flex-wrap: wrap; gap: 14px; align-items: flex-start; }

@@ -13,9 +13,8 @@ async function render({ model, el }) {
     scene.own = mask ? ownCurve(scene) : null;
     return scene;
   }));
-  // Python may set more than there is
-  const which = () => Math.max(0, Math.min(scenes.length - 1, model.get("photo")));
-  const curveNow = () => Math.max(-1, Math.min(names.length - 1, model.get("curve")));
+  const { set, at, stop } = connect(model, ["photo", "threshold", "crf", "truth", "curve"], draw);
+  const which = () => at("photo", scenes.length), curveNow = () => at("curve", names.length, -1);
   const now = () => scenes[which()];
   const step = () => nearest(thresholds, model.get("threshold"));
   const count = (s) => s.grid[0] * s.grid[1];
@@ -82,11 +81,6 @@ async function render({ model, el }) {
     });
   }
 
-  function set(values) {
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
-    model.save_changes();
-    draw();
-  }
 
   // the plot: bars of the scores, the curves, a cursor to drag
   const BOX = { left: 44, right: 8, top: 10, bottom: 36, width: 440, height: 260 };
@@ -236,9 +230,8 @@ async function render({ model, el }) {
         make("p", { class: "wt-note" }, notes.join(" ") +
           " Vertical lines: the two choices, as on the buttons. Drag in the plot, or use " +
           "the slider.")))));
-  for (const name of ["photo", "threshold", "crf", "truth", "curve"])
-    model.on("change:" + name, draw);
   draw();
+  return stop;
 }
 
 export default { render };

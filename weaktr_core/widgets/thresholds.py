@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from weaktr_core.figures.style import class_colours
 from weaktr_core.metrics import THRESHOLDS, best_class
 from weaktr_core.widgets.host import explorer
-from weaktr_core.widgets.pack import check_photo, jpeg, pack
+from weaktr_core.widgets.pack import check_photo, jpeg, label_key, pack, per_photo
 
 
 def explore_thresholds(
@@ -62,21 +61,19 @@ def explore_thresholds(
     """
     thresholds = check_thresholds(np.asarray(thresholds), iou, len(class_names) + 1)
     names = names or [f"photo {n + 1}" for n in range(len(photos))]
-    nothing: Sequence[Any] = [None] * len(photos)
-    truths, refined = (nothing if x is None else x for x in (masks, crf))
-    columns: Any = (photos, scores, classes, truths, refined, names)
-    shown = [
-        describe(*one, thresholds=thresholds, count=len(crf_thresholds))
-        for one in zip(*columns, strict=True)
-    ]
+    each = per_photo(
+        len(photos), photo=photos, scores=scores, classes=classes, mask=masks, crf=crf,
+        name=names,
+    )  # fmt: skip
+    count = len(crf_thresholds)
+    shown = [describe(thresholds=thresholds, count=count, **one) for one in each]
     data = dict(
         photos=shown,
         thresholds=np.round(thresholds, 6).tolist(),
         marks=named_marks(otsu, peeked),
         curves=describe_curves(iou),
         crf=[float(t) for t in crf_thresholds],
-        names=["background", *map(str, class_names)],
-        colours=class_colours(np.arange(len(class_names) + 1)).tolist(),
+        **label_key(class_names),
     )
     start = next((t for t in (otsu, peeked) if t is not None), float(np.median(thresholds)))
     state = dict(photo=0, threshold=float(start), crf=False, truth=False, curve=-1)

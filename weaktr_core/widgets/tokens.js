@@ -11,27 +11,25 @@ async function render({ model, el }) {
     })),
   );
 
-  const now = () => photos[model.get("photo")];
+  const { set, at, stop } = connect(model, ["photo", "token", "layer", "stage", "apart"], draw);
+  const photoNow = () => at("photo", photos.length), now = () => photos[photoNow()];
+  const tokenNow = () => at("token", classes.length), rowNow = () => at("layer", rows.length);
+  const stageNow = () => at("stage", stages.length);
   const percent = (thousandths) => `${(thousandths / 10).toFixed(1)} %`;
   function map(p, stage, row, token) {
     const half = model.get("apart") ? 1 : 0;
     const count = p.grid[0] * p.grid[1];
-    const at = ((half * stages.length + stage) * rows.length + row) * classes.length + token;
-    return p.values.subarray(at * count, (at + 1) * count);
-  }
-  function set(values) {
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
-    model.save_changes();
-    draw();
+    const index = ((half * stages.length + stage) * rows.length + row) * classes.length + token;
+    return p.values.subarray(index * count, (index + 1) * count);
   }
   function turnTo(photo) {
     // stay with the class where the next photo has it, else take one that it has
-    const tags = photos[photo].tags, token = model.get("token");
+    const tags = photos[photo].tags, token = tokenNow();
     set({ photo, token: tags[token] || !tags.includes(1) ? token : tags.indexOf(1) });
   }
 
   const photoField = photos.length < 2 ? "" :
-    choice("Photo", photos.map((p, i) => [i, p.name]), model.get("photo"),
+    choice("Photo", photos.map((p, i) => [i, p.name]), photoNow(),
       (v) => turnTo(Number(v)));
   const tokenField = make("span");
   const slider = make("input", {
@@ -43,7 +41,7 @@ async function render({ model, el }) {
     type: "checkbox", onchange: () => set({ apart: apart.checked }),
   });
   const stageField = stages.length < 2 ? "" :
-    choice("Small maps", stages.map((s, i) => [i, s]), model.get("stage"),
+    choice("Small maps", stages.map((s, i) => [i, s]), stageNow(),
       (v) => set({ stage: Number(v) }));
   const panels = stages.map((name) => {
     const canvas = make("canvas", { role: "img" });
@@ -85,7 +83,7 @@ async function render({ model, el }) {
   }
 
   function drawPanel(panel, stage) {
-    const p = now(), row = model.get("layer"), token = model.get("token");
+    const p = now(), row = rowNow(), token = tokenNow();
     const away = percent(p.elsewhere[stage][row][token]);
     // small maps are roots; squared, they leave more of the photo to see
     const values = map(p, stage, row, token).map((v) => Math.round(v * v / 255));
@@ -110,18 +108,18 @@ async function render({ model, el }) {
   }
   let laidOut = null, painted = null; // photo, and what the small maps show
   function drawTable(p) {
-    const stage = model.get("stage"), focused = document.activeElement;
+    const stage = stageNow(), focused = document.activeElement;
     if (laidOut !== p) {
       const lines = order(p).flatMap((k) => [titles[k], ...cells[k].map((c) => c.button)]);
       grid.replaceChildren(make("span"), ...heads, ...lines);
       if (grid.contains(focused)) focused.focus();
     }
-    const wanted = [model.get("photo"), stage, model.get("apart")].join();
+    const wanted = [photoNow(), stage, model.get("apart")].join();
     classes.forEach((name, token) => {
       titles[token].classList.toggle("wt-tagged", p.tags[token] === 1);
       rows.forEach((row, index) => {
         const { canvas, button } = cells[token][index];
-        const chosen = token === model.get("token") && index === model.get("layer");
+        const chosen = token === tokenNow() && index === rowNow();
         button.setAttribute("aria-pressed", chosen);
         button.setAttribute("tabindex", chosen ? "0" : "-1");
         if (painted === wanted) return;
@@ -133,14 +131,14 @@ async function render({ model, el }) {
     [laidOut, painted] = [p, wanted];
   }
   function draw() {
-    const p = now(), token = model.get("token"), row = model.get("layer");
+    const p = now(), token = tokenNow(), row = rowNow();
     const options = order(p).map((k) => [k, classes[k] + (p.tags[k] ? " (in the photo)" : "")]);
     const had = tokenField.contains(document.activeElement);
     tokenField.replaceChildren(
       choice("Class", options, token, (v) => set({ token: Number(v) })));
     if (had) tokenField.querySelector("select").focus();
-    if (photoField) photoField.querySelector("select").value = model.get("photo");
-    if (stageField) stageField.querySelector("select").value = model.get("stage");
+    if (photoField) photoField.querySelector("select").value = photoNow();
+    if (stageField) stageField.querySelector("select").value = stageNow();
     slider.value = row;
     slider.setAttribute("aria-valuetext", rows[row]);
     layerName.textContent = rows[row];
@@ -172,9 +170,8 @@ async function render({ model, el }) {
       "Rows are classes, those in the photo first and bold; columns are layers. Small maps " +
       "show the square root of the attention; every map has its own scale. Click a small map, " +
       "or walk with the arrow keys and press Enter.")));
-  for (const name of ["photo", "token", "layer", "stage", "apart"])
-    model.on("change:" + name, draw);
   draw();
+  return stop;
 }
 
 const TOKENS_STYLE = `

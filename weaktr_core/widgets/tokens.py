@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from weaktr_core.widgets.host import explorer
-from weaktr_core.widgets.pack import check_photo, find_grid, jpeg, pack, quantise
+from weaktr_core.widgets.pack import check_photo, find_grid, jpeg, pack, per_photo, quantise
 
 PerPhoto = np.ndarray | Sequence[np.ndarray]
 """One array for each photo: a list, or stacked along the first axis."""
@@ -80,14 +80,6 @@ def explore_class_tokens(
     return explorer(
         "tokens", data, state, sentence=sentence, poster=shown[0]["jpeg"], host=host
     )
-
-
-def per_photo(count: int, **given: Any) -> list[dict[str, Any]]:
-    """Lists with an entry for each photo → a dictionary for each photo."""
-    lists = {n: [None] * count if v is None else list(v) for n, v in given.items()}
-    if wrong := {n: len(v) for n, v in lists.items() if len(v) != count}:
-        raise ValueError(f"{count} photos, but entries for {wrong}")
-    return [{n: values[i] for n, values in lists.items()} for i in range(count)]
 
 
 def describe(
