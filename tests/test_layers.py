@@ -9,7 +9,7 @@ LAYERS = [
     {"attention", "losses", "cams", "fusion", "decoder", "crf", "data"},
     {"backbone", "model", "segmenter", "pretrained", "checkpoints", "official"},
     {"inference", "windows", "evaluation", "evaluation_seg", "pseudo_labels", "runs"},
-    {"training", "training_cam", "training_seg", "figures"},
+    {"training", "training_cam", "training_seg", "photo_masks", "figures"},
     {"widgets"},
     {"commands"},
     {"__main__"},
