@@ -9,15 +9,14 @@ draw before their handler returns).
 """
 
 import argparse
-import shutil
 import statistics
 import sys
 import time
-from pathlib import Path
 
+from book_site import SITE
+from chromium import ARGUMENTS, CHROMIUM
 from playwright.sync_api import sync_playwright
 
-SITE = Path(__file__).parents[1] / "build" / "site" / "_build" / "html"
 CHANGE = """async ([root, control, n]) => {
   const found = [...document.querySelector(root).querySelectorAll(control)];
   const target = found[n % found.length], box = target.getBoundingClientRect();
@@ -66,16 +65,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--changes", type=int, default=30)
     changes = parser.parse_args().changes
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
+    if CHROMIUM is None:
         sys.exit("no chromium on this machine")
     if not SITE.exists():
         sys.exit(f"no built site in {SITE}: run make book first")
     print("| page | MB | first canvas, ms | change, ms | worst, ms |")
     print("|---|---:|---:|---:|---:|")
     with sync_playwright() as started:
-        flags = ["--no-sandbox", "--disable-gpu"]
-        browser = started.chromium.launch(executable_path=chromium, args=flags)
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         for name in EXPLORERS:
             size, first, times = measure(browser, name, changes)
             middle, worst = statistics.median(times), max(times)

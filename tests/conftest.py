@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from book_site import SITE
+from chromium import ARGUMENTS, CHROMIUM
 from jaxtyping import install_import_hook
 
 install_import_hook("weaktr_core", "shape_checker.check")
@@ -35,18 +36,6 @@ def shared() -> Path:
     if not folder:
         pytest.skip("no real photos: WEAKTR_SHARED is not set")
     return Path(folder)
-
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from baselines import coupled, grad_cam, rollout
 from fusions import FUSIONS, train_fusions, weight_spread
 from reading import Seen, batches
 from skimage.filters import threshold_otsu
+from tables import spread, table
 from torch import Tensor, nn
 
 from weaktr_core.checkpoints import load_checkpoint
@@ -238,21 +239,21 @@ def tables(stored: dict, step_two: list[dict]) -> str:
     text = ""
     for group, names in GROUPS.items():
         head = [group, *(f"seed {s}" for s in seeds), "mean ± sd", "no mask chose"]
-        lines = [head, ["---"] * len(head)]
+        lines = []
         for name in (n for n in names if all(n in rows for rows in runs)):
             best = [100 * rows[name]["miou"] for rows in runs]
             free = [100 * rows[name]["label_free_miou"] for rows in runs]
             shown = name.removeprefix("anew: ")
             lines.append([shown, *(f"{v:.1f}" for v in best), spread(best), spread(free)])
-        text += table(lines) + "\n"
+        text += table(head, lines) + "\n"
     if step_two:
         beside = ("seed", "retraining_seconds")
         columns = [key for key in step_two[0] if key not in beside]
-        lines = [["Step 2", "mean ± sd"], ["---", "---"]]
+        lines = []
         for key in columns:
             values = [100 * row[key] for row in step_two if row[key] is not None]
             lines.append([key.replace("_", " "), spread(values)])
-        text += table(lines)
+        text += table(["Step 2", "mean ± sd"], lines)
     return text
 
 
@@ -264,18 +265,6 @@ def with_random(rows: dict[str, dict]) -> dict[str, dict]:
         for key in ("miou", "label_free_miou")
     }
     return rows | {"random": mean}
-
-
-def table(lines: list[list[str]]) -> str:
-    """Markdown."""
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-def spread(values: list[float]) -> str:
-    """Mean and, of more than one, standard deviation."""
-    if len(values) < 2:
-        return f"{np.mean(values):.1f}"
-    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
 
 
 def read_step_two(path: Path) -> list[dict]:

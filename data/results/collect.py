@@ -13,11 +13,11 @@ import platform
 import sys
 from pathlib import Path
 
-import numpy as np
 import timm
 import torch
+from tables import spread, table, training_seconds
 
-STAGES = ("coarse_cam", "cam", "fine_cam")
+from weaktr_core.runs import Run
 
 
 def main(name: str, folders: list[str]) -> None:
@@ -31,35 +31,32 @@ def main(name: str, folders: list[str]) -> None:
     }
     path = Path(__file__).with_name(f"{name}.json")
     path.write_text(json.dumps({"machine": machine, "runs": runs}, indent=1) + "\n", "utf8")
-    sys.stdout.write(table(runs))
+    sys.stdout.write(show(runs))
 
 
 def read(folder: Path) -> dict:
     """Settings, losses and scores of one run."""
-    config = json.loads((folder / "config.json").read_text("utf8"))
-    lines = (folder / "history.jsonl").read_text("utf8").splitlines()
-    history = [json.loads(line) for line in lines]
+    run = Run(folder)
+    last = run.history[-1]
     return {
-        "config": config,
-        "training_seconds": round(sum(line["seconds"] for line in history), 1),
-        "losses": history[-1]["losses"],
-        "val_one_view": {key: history[-1].get(key) for key in ("mean_ap", "miou")},
+        "config": run.config,
+        "training_seconds": round(training_seconds(run), 1),
+        "losses": last["losses"],
+        "val_one_view": {key: last.get(key) for key in ("mean_ap", "miou")},
         "test": json.loads((folder / "test.json").read_text("utf8")),
     }
 
 
-def table(runs: list[dict]) -> str:
+def show(runs: list[dict]) -> str:
     """One row per run, and the mean with its spread."""
-    rows = [columns(run) for run in runs]
-    head = ["seed", "seconds", *rows[0]]
-    lines = [head, ["---"] * len(head)]
+    rows, lines = [columns(run) for run in runs], []
     for run, row in zip(runs, rows, strict=True):
         about = [str(run["config"]["seed"]), f"{run['training_seconds']:.0f}"]
         lines.append([*about, *(f"{v:.1f}" for v in row.values())])
     if len(rows) > 1:
         spreads = [spread([row[key] for row in rows]) for key in rows[0]]
         lines.append(["mean ± sd", "", *spreads])
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    return table(["seed", "seconds", *rows[0]], lines)
 
 
 def columns(run: dict) -> dict[str, float]:
@@ -77,11 +74,6 @@ def columns(run: dict) -> dict[str, float]:
         "fine, one view of val": one_view,
     }
     return {name: 100 * value for name, value in shown.items()}
-
-
-def spread(values: list[float]) -> str:
-    """Mean and standard deviation."""
-    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
 
 
 if __name__ == "__main__":

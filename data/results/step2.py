@@ -11,7 +11,9 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
+from tables import percent, spread, table, training_seconds
+
+from weaktr_core.runs import Run
 
 RUNS = Path("build/runs")
 COLUMNS = {
@@ -35,7 +37,7 @@ def main(seeds: list[str]) -> None:
     rows = [read(int(seed)) for seed in seeds]
     path = Path(__file__).with_name("laptop-seg.json")
     path.write_text(json.dumps({"rows": rows}, indent=1) + "\n", "utf8")
-    sys.stdout.write(table(rows))
+    sys.stdout.write(show(rows))
 
 
 def read(seed: int) -> dict:
@@ -44,28 +46,26 @@ def read(seed: int) -> dict:
     for pattern, key in COLUMNS.values():
         path = RUNS / pattern.format(seed=seed)
         row[key] = json.loads(path.read_text("utf8"))["miou"] if path.exists() else None
-    history = RUNS / f"seg-{seed}" / "history.jsonl"
-    lines = history.read_text("utf8").splitlines() if history.exists() else []
-    row["retraining_seconds"] = round(sum(json.loads(line)["seconds"] for line in lines))
+    row["retraining_seconds"] = round(training_seconds(Run(RUNS / f"seg-{seed}")))
     return row
 
 
-def table(rows: list[dict]) -> str:
+def show(rows: list[dict]) -> str:
     """One row per seed, in %, and the mean with its spread."""
     keys = [key for _, key in COLUMNS.values()]
-    lines = [["seed", "seconds", *COLUMNS], ["---"] * (2 + len(keys))]
+    lines = []
     for row in rows:
-        values = ["–" if row[k] is None else f"{100 * row[k]:.1f}" for k in keys]
-        lines.append([str(row["seed"]), str(row["retraining_seconds"]), *values])
+        about = [str(row["seed"]), str(row["retraining_seconds"])]
+        lines.append([*about, *(percent(row[key]) for key in keys)])
     if len(rows) > 1:
-        lines.append(["mean ± sd", "", *(spread([row[k] for row in rows]) for k in keys)])
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+        lines.append(["mean ± sd", "", *(spread_of(rows, key) for key in keys)])
+    return table(["seed", "seconds", *COLUMNS], lines)
 
 
-def spread(values: list) -> str:
-    """Mean and standard deviation of what is there."""
-    there = 100 * np.array([v for v in values if v is not None])
-    return f"{there.mean():.1f} ± {there.std(ddof=1):.1f}" if len(there) > 1 else "–"
+def spread_of(rows: list[dict], key: str) -> str:
+    """Over the seeds that have run; one alone has none."""
+    there = [100 * row[key] for row in rows if row[key] is not None]
+    return spread(there) if len(there) > 1 else percent(None)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,15 @@ import numpy as np
 
 from weaktr_core.data.sample import IGNORE
 from weaktr_core.widgets.host import explorer
-from weaktr_core.widgets.pack import check_photo, jpeg, label_key, pack, per_photo, unpack
+from weaktr_core.widgets.pack import (
+    check_photo,
+    jpeg,
+    label_key,
+    pack,
+    per_photo,
+    photo_names,
+    unpack,
+)
 
 STEP = 1000
 """Steps per nat in which losses are kept; 65.535 nats are the most."""
@@ -53,7 +61,7 @@ def explore_clipping(
     Raises:
         ValueError: where shapes do not fit.
     """
-    names = names or [f"photo {n + 1}" for n in range(len(photos))]
+    names = photo_names(names, len(photos))
     size = losses[0].shape
     each = per_photo(
         len(photos), photo=photos, label=labels, loss=losses, truth=truths, name=names

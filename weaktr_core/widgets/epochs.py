@@ -9,7 +9,7 @@ import numpy as np
 
 from weaktr_core.figures.style import LINES
 from weaktr_core.widgets.host import explorer
-from weaktr_core.widgets.pack import check_photo, jpeg, pack_rows
+from weaktr_core.widgets.pack import check_photo, jpeg, pack_rows, photo_names
 
 Curves = Mapping[str, Mapping[str, Sequence[float | None]]]
 
@@ -50,7 +50,7 @@ def explore_training(
     check_training(weights, maps, photos, stages, curves or {})
     for photo in photos:
         check_photo(photo)
-    names = names or [f"photo {n + 1}" for n in range(len(photos))]
+    names = photo_names(names, len(photos))
     moments = range(1, len(weights))
     epochs = epochs or ["before training", *(f"epoch {n}" for n in moments)]
     images = [jpeg(photo) for photo in photos]

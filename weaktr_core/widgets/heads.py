@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from weaktr_core.widgets.host import explorer
-from weaktr_core.widgets.pack import check_photo, find_grid, jpeg, pack, quantise
+from weaktr_core.widgets.pack import (
+    check_photo,
+    find_grid,
+    jpeg,
+    pack,
+    photo_names,
+    quantise,
+)
 
 
 def explore_heads(
@@ -45,7 +52,7 @@ def explore_heads(
     photos, attention = as_list(photos, 3), as_list(attention, 4)
     if len(photos) != len(attention):
         raise ValueError(f"{len(photos)} photos, {len(attention)} attention arrays")
-    names = names or [f"photo {n + 1}" for n in range(len(photos))]
+    names = photo_names(names, len(photos))
     several = grid is not None and not isinstance(grid[0], int)
     grids: Any = grid if several else [grid] * len(photos)
     shown = [

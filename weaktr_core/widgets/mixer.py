@@ -13,7 +13,7 @@ from torch import Tensor
 from weaktr_core.figures.style import PALETTE
 from weaktr_core.model import WeakTr
 from weaktr_core.widgets.host import explorer
-from weaktr_core.widgets.pack import check_photo, jpeg, pack, pack_rows
+from weaktr_core.widgets.pack import check_photo, jpeg, pack, pack_rows, photo_names
 
 PATCH_LEVELS = 8
 """Steps of a patch → patch row; they are most of a page, and L·H rows are averaged."""
@@ -100,7 +100,7 @@ def explore_fusion(
     if not len(photos) == len(inputs) == len(masks):
         came = f"{len(photos)} photos, {len(inputs)} inputs, {len(masks)} masks"
         raise ValueError(f"one of each per photo, came {came}")
-    names = names or [f"photo {n + 1}" for n in range(len(photos))]
+    names = photo_names(names, len(photos))
     shown = [
         describe_photo(*one, class_names=class_names, patch_levels=patch_levels)
         for one in zip(photos, inputs, masks, names, strict=True)

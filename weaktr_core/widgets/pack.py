@@ -95,6 +95,11 @@ def per_photo(count: int, **given: Any) -> list[dict[str, Any]]:
     return [{n: values[i] for n, values in lists.items()} for i in range(count)]
 
 
+def photo_names(names: Sequence[str] | None, count: int) -> Sequence[str]:
+    """Names as given, else numbered from "photo 1" on."""
+    return names or [f"photo {n + 1}" for n in range(count)]
+
+
 def label_key(class_names: Sequence[str]) -> dict[str, list]:
     """Name and colour of the background and of every class, by label."""
     names = ["background", *map(str, class_names)]

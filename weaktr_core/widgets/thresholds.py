@@ -9,7 +9,14 @@ import numpy as np
 
 from weaktr_core.metrics import THRESHOLDS, best_class
 from weaktr_core.widgets.host import explorer
-from weaktr_core.widgets.pack import check_photo, jpeg, label_key, pack, per_photo
+from weaktr_core.widgets.pack import (
+    check_photo,
+    jpeg,
+    label_key,
+    pack,
+    per_photo,
+    photo_names,
+)
 
 
 def explore_thresholds(
@@ -60,7 +67,7 @@ def explore_thresholds(
         ValueError: where shapes do not fit.
     """
     thresholds = check_thresholds(np.asarray(thresholds), iou, len(class_names) + 1)
-    names = names or [f"photo {n + 1}" for n in range(len(photos))]
+    names = photo_names(names, len(photos))
     each = per_photo(
         len(photos), photo=photos, scores=scores, classes=classes, mask=masks, crf=crf,
         name=names,
