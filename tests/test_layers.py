@@ -11,6 +11,7 @@ LAYERS = [
     {"inference", "windows", "evaluation", "evaluation_seg", "pseudo_labels", "runs"},
     {"training", "training_cam", "training_seg", "photo_masks", "figures"},
     {"widgets"},
+    {"look"},
     {"commands"},
     {"__main__"},
 ]
