@@ -6,7 +6,7 @@ Slow and hungry, and easy to read. What the package computes must equal this.
 import timm
 import torch
 
-from weaktr_core.model import WeakTr
+from weaktr_core.networks.cam import WeakTr
 
 TINY = {"embed_dim": 48, "depth": 3, "num_heads": 3}
 BACKBONES = {

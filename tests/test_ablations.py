@@ -10,9 +10,9 @@ from naive import tiny_model
 
 from weaktr_core import data
 from weaktr_core.data.transforms import to_batch
-from weaktr_core.metrics import THRESHOLDS, ScoredImage, SweepCounter
-from weaktr_core.model import WeakTr
-from weaktr_core.pseudo_labels import label_free_threshold
+from weaktr_core.labels.pseudo_labels import label_free_threshold
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.scores.metrics import THRESHOLDS, ScoredImage, SweepCounter
 
 RESULTS = Path(__file__).parents[1] / "data" / "results"
 STATISTICS = ((0.5,) * 3, (0.5,) * 3)

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from weaktr_core.losses import (
+from weaktr_core.method.losses import (
     GradientClippingLoss,
     clipping_threshold,
     gradient_clipping_loss,

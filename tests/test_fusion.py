@@ -4,8 +4,8 @@ import pytest
 import torch
 from naive import tiny_model
 
-from weaktr_core.checkpoints import count_parameters
-from weaktr_core.fusion import AdaptiveFusion, build_fusion
+from weaktr_core.method.fusion import AdaptiveFusion, build_fusion
+from weaktr_core.networks.checkpoints import count_parameters
 
 
 def weights_of(fusion, **options):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from naive import BACKBONES, tiny_model, tiny_vit
 
-from weaktr_core.losses import tag_loss, three_head_loss
-from weaktr_core.model import ClassReadout, WeakTr
+from weaktr_core.method.losses import tag_loss, three_head_loss
+from weaktr_core.networks.cam import ClassReadout, WeakTr
 
 TAGS = torch.tensor([[1.0, 0, 0, 1, 0], [0, 1, 0, 0, 0]])
 

@@ -5,9 +5,9 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from weaktr_core.checkpoints import CheckpointError
-from weaktr_core.official import read_official_segmenter
-from weaktr_core.segmenter import Segmenter
+from weaktr_core.networks.checkpoints import CheckpointError
+from weaktr_core.networks.official import read_official_segmenter
+from weaktr_core.networks.segmenter import Segmenter
 
 
 def official_file(outputs=21, init_values=None):

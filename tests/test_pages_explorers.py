@@ -9,7 +9,7 @@ from book_site import SITE, address, overflow
 from canvases import painted, pixels
 from test_widget_mixer import fused
 
-from weaktr_core.losses import clipping_threshold
+from weaktr_core.method.losses import clipping_threshold
 from weaktr_core.widgets.clipping import unpack_loss
 from weaktr_core.widgets.host import heat_colours
 from weaktr_core.widgets.pack import unpack, unpack_rows

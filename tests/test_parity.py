@@ -5,9 +5,9 @@ import pytest
 import torch
 from parity_model import image, official_state_dict, stored
 
-from weaktr_core.checkpoints import CheckpointError
-from weaktr_core.losses import three_head_loss
-from weaktr_core.official import head_first, read_official_cam
+from weaktr_core.method.losses import three_head_loss
+from weaktr_core.networks.checkpoints import CheckpointError
+from weaktr_core.networks.official import head_first, read_official_cam
 
 TOLERANCE = 1e-5  # of an array's largest value
 INPUTS = {"square": (2, 3, 64, 64), "tall": (1, 3, 96, 64), "wide": (1, 3, 70, 121)}

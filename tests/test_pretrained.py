@@ -4,9 +4,9 @@ import urllib.error
 
 import pytest
 
-from weaktr_core import pretrained
-from weaktr_core.backbone import full_name
-from weaktr_core.pretrained import WeightsUnavailableError
+from weaktr_core.networks import pretrained
+from weaktr_core.networks.backbone import full_name
+from weaktr_core.networks.pretrained import WeightsUnavailableError
 
 
 def test_short_names_and_their_input_statistics():

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from weaktr_core.checkpoints import (
+from weaktr_core.networks.checkpoints import (
     CheckpointError,
     load_checkpoint,
     load_segmenter,
     save_checkpoint,
 )
-from weaktr_core.pretrained import normalisation
-from weaktr_core.segmenter import Segmenter, ensemble
+from weaktr_core.networks.pretrained import normalisation
+from weaktr_core.networks.segmenter import Segmenter, ensemble
 
 TINY = {"embed_dim": 48, "depth": 2, "num_heads": 3}
 TABLE = {

@@ -6,9 +6,10 @@ import torch
 from canvases import live_html, pixels
 from naive import tiny_model
 
-from weaktr_core import cams, metrics
 from weaktr_core.figures.style import PALETTE
-from weaktr_core.grid import map_to_image
+from weaktr_core.method import cams
+from weaktr_core.method.grid import map_to_image
+from weaktr_core.scores import metrics
 from weaktr_core.widgets import explore_fusion, fusion_inputs
 from weaktr_core.widgets.host import heat_colours
 from weaktr_core.widgets.pack import pack_rows, unpack, unpack_rows

@@ -55,11 +55,11 @@ def complain(message: str) -> None:
 
 def known_errors() -> tuple[type[Exception], ...]:
     """Errors whose text is meant for the user; anything else is a bug and traced."""
-    from weaktr_core.checkpoints import CheckpointError
-    from weaktr_core.crf import CrfUnavailableError
     from weaktr_core.data import DataError
-    from weaktr_core.pretrained import WeightsUnavailableError
-    from weaktr_core.runs import RunError
+    from weaktr_core.labels.crf import CrfUnavailableError
+    from weaktr_core.networks.checkpoints import CheckpointError
+    from weaktr_core.networks.pretrained import WeightsUnavailableError
+    from weaktr_core.train.runs import RunError
 
     return (
         CheckpointError,

@@ -27,18 +27,18 @@ from skimage.filters import threshold_otsu
 from tables import spread, table
 from torch import Tensor, nn
 
-from weaktr_core.checkpoints import load_checkpoint
 from weaktr_core.config import CamConfig
 from weaktr_core.data import Sample, TaggedDataset, open_dataset
 from weaktr_core.data.transforms import Statistics
-from weaktr_core.fusion import build_fusion
-from weaktr_core.grid import map_to_image
-from weaktr_core.inference import tagged_scores
-from weaktr_core.metrics import THRESHOLDS, ScoredImage, Sweep, SweepCounter
-from weaktr_core.model import WeakTr
-from weaktr_core.pretrained import normalisation
-from weaktr_core.runs import Run
+from weaktr_core.labels.views import tagged_scores
+from weaktr_core.method.fusion import build_fusion
+from weaktr_core.method.grid import map_to_image
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.checkpoints import load_checkpoint
+from weaktr_core.networks.pretrained import normalisation
 from weaktr_core.runtime import write_json
+from weaktr_core.scores.metrics import THRESHOLDS, ScoredImage, Sweep, SweepCounter
+from weaktr_core.train.runs import Run
 
 HERE = Path(__file__).parent
 DRAWS = 5

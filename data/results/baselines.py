@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from weaktr_core.attention import LayerRecord
-from weaktr_core.backbone import Tokens
-from weaktr_core.grid import Size, tokens_to_map
-from weaktr_core.model import WeakTr
+from weaktr_core.method.attention import LayerRecord
+from weaktr_core.method.grid import Size, tokens_to_map
+from weaktr_core.networks.backbone import Tokens
+from weaktr_core.networks.cam import WeakTr
 
 
 def rollout(

@@ -17,7 +17,7 @@ import timm
 import torch
 from tables import spread, table, training_seconds
 
-from weaktr_core.runs import Run
+from weaktr_core.train.runs import Run
 
 
 def main(name: str, folders: list[str]) -> None:

@@ -13,15 +13,15 @@ import torch
 from reading import Seen, batches
 from torch import Tensor, nn
 
-from weaktr_core.attention import LayerRecord
 from weaktr_core.config import CamConfig
 from weaktr_core.data import TaggedDataset
 from weaktr_core.data.transforms import Statistics
-from weaktr_core.fusion import AttentionFusion, build_fusion
-from weaktr_core.losses import tag_loss
-from weaktr_core.model import WeakTr
+from weaktr_core.method.attention import LayerRecord
+from weaktr_core.method.fusion import AttentionFusion, build_fusion
+from weaktr_core.method.losses import tag_loss
+from weaktr_core.networks.cam import WeakTr
 from weaktr_core.runtime import seed_everything
-from weaktr_core.training_cam import one_cycle
+from weaktr_core.train.cam import one_cycle
 
 FUSIONS = {
     "adaptive, max pooling": dict(kind="adaptive", pool="max"),

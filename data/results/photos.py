@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tables import percent, table, training_seconds
 
-from weaktr_core.runs import Run, RunError
+from weaktr_core.train.runs import Run, RunError
 
 RUNS = Path("build/runs")
 STAGES = ("coarse_cam", "cross_attention", "cam", "fine_cam")

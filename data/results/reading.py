@@ -8,21 +8,21 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from weaktr_core import cams
-from weaktr_core.attention import attention_maps
-from weaktr_core.backbone import Tokens
 from weaktr_core.data import Sample, TaggedDataset
 from weaktr_core.data.transforms import Statistics, to_batch
-from weaktr_core.grid import tokens_to_map
-from weaktr_core.inference import same_size_batches
-from weaktr_core.model import WeakTr
+from weaktr_core.labels.views import same_size_batches
+from weaktr_core.method import cams
+from weaktr_core.method.attention import attention_maps
+from weaktr_core.method.grid import tokens_to_map
+from weaktr_core.networks.backbone import Tokens
+from weaktr_core.networks.cam import WeakTr
 
 
 class Seen:
     """One batch, encoded once, for all variants to read.
 
     The attention is stacked here: a batch of small scenes allows it, and a hundred
-    variants then share it. `weaktr_core.cams` gives the same maps without the stack.
+    variants then share it. `weaktr_core.method.cams` gives the same maps without the stack.
     """
 
     def __init__(self, model: WeakTr, tokens: Tokens, gradient: Tensor | None = None):

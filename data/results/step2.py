@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tables import percent, spread, table, training_seconds
 
-from weaktr_core.runs import Run
+from weaktr_core.train.runs import Run
 
 RUNS = Path("build/runs")
 COLUMNS = {

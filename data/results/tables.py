@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from weaktr_core.runs import Run
+from weaktr_core.train.runs import Run
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

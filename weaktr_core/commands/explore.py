@@ -30,10 +30,10 @@ def add_explore(commands) -> None:
 
 def explore_command(arguments: argparse.Namespace) -> None:
     """Read the photo, run the network, write the page."""
-    from weaktr_core.checkpoints import load_checkpoint
     from weaktr_core.data.files import read_image
-    from weaktr_core.runs import Run
+    from weaktr_core.networks.checkpoints import load_checkpoint
     from weaktr_core.runtime import write_atomically
+    from weaktr_core.train.runs import Run
     from weaktr_core.widgets.photo import explore_photo
 
     out = output_file(arguments.out)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from weaktr_core.checkpoints import CheckpointError
 from weaktr_core.data.photos import PHOTOS, photo
-from weaktr_core.pretrained import WeightsUnavailableError
-from weaktr_core.runs import RunError
+from weaktr_core.networks.checkpoints import CheckpointError
+from weaktr_core.networks.pretrained import WeightsUnavailableError
+from weaktr_core.train.runs import RunError
 from weaktr_core.widgets.host import choose_host
 from weaktr_core.widgets.photo import explore_photo, open_network
 

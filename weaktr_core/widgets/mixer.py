@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from weaktr_core.figures.style import PALETTE
-from weaktr_core.model import WeakTr
+from weaktr_core.networks.cam import WeakTr
 from weaktr_core.widgets.host import explorer
 from weaktr_core.widgets.pack import check_photo, jpeg, pack, pack_rows, photo_names
 
@@ -82,7 +82,7 @@ def explore_fusion(
             than its photo; a few hundred pixels a side keep the mixer quick.
         class_names: K names.
         names: what the photos show; default "photo 1", …
-        cap: of the cross-attention map, see `weaktr_core.cams.cross_attention`.
+        cap: of the cross-attention map, see `weaktr_core.method.cams.cross_attention`.
         patch_levels: steps of the patch → patch rows. A photo of 12 x 12 patches with
             72 heads takes 0.4 MB at 8, twice that at 32.
         host: "live", "html", or None to find out, see `host.choose_host`.

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from weaktr_core.attention import attention_maps, record_attention
-from weaktr_core.checkpoints import load_checkpoint
 from weaktr_core.data.transforms import resize_short_side, to_batch
-from weaktr_core.model import WeakTr
-from weaktr_core.pretrained import load_vit, normalisation
-from weaktr_core.runs import Run
+from weaktr_core.method.attention import attention_maps, record_attention
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.checkpoints import load_checkpoint
+from weaktr_core.networks.pretrained import load_vit, normalisation
+from weaktr_core.train.runs import Run
 from weaktr_core.widgets.heads import explore_heads
 
 MOST_PATCHES = 1024  # their attention takes 300 MB in a network of 72 heads

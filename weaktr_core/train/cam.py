@@ -15,13 +15,13 @@ from torch.utils.data import DataLoader
 from weaktr_core.config import CamConfig
 from weaktr_core.data import TaggedDataset, open_dataset
 from weaktr_core.data.transforms import TaggedTensors, train_transform
-from weaktr_core.evaluation import CamScores, evaluate_cams
-from weaktr_core.losses import three_head_loss
-from weaktr_core.model import WeakTr
-from weaktr_core.pretrained import normalisation
-from weaktr_core.runs import Run
+from weaktr_core.method.losses import three_head_loss
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.pretrained import normalisation
 from weaktr_core.runtime import seed_everything
-from weaktr_core.training import cached_run, fit, freeze_layers
+from weaktr_core.scores.cams import CamScores, evaluate_cams
+from weaktr_core.train.loop import cached_run, fit, freeze_layers
+from weaktr_core.train.runs import Run
 
 
 class CamStage:

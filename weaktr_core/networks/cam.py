@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from weaktr_core import cams
-from weaktr_core.attention import TimmViT, attention_maps
-from weaktr_core.backbone import ClassTokenViT, Tokens, build_vit
-from weaktr_core.fusion import build_fusion
-from weaktr_core.grid import Size, tokens_to_map
+from weaktr_core.method import cams
+from weaktr_core.method.attention import TimmViT, attention_maps
+from weaktr_core.method.fusion import build_fusion
+from weaktr_core.method.grid import Size, tokens_to_map
+from weaktr_core.networks.backbone import ClassTokenViT, Tokens, build_vit
 
 
 @dataclass
@@ -50,7 +50,7 @@ class WeakTr(nn.Module):
     Args:
         vit: any timm ``VisionTransformer`` or ``Eva``; changed in place.
         num_classes: K, background not among them.
-        fusion: how heads are weighted, see `weaktr_core.fusion.build_fusion`.
+        fusion: how heads are weighted, see `weaktr_core.method.fusion.build_fusion`.
         pool: "max" or "mean" over tokens in the adaptive fusion.
         reduction, feature_reduction: bottlenecks of the adaptive fusion.
         readout: "shared", "per-class" or "mean": how a class token becomes a logit.
@@ -128,16 +128,16 @@ class WeakTr(nn.Module):
         """A CAM network on a timm model.
 
         Args:
-            name: timm model name, or an alias of `weaktr_core.pretrained`.
+            name: timm model name, or an alias of `weaktr_core.networks.pretrained`.
             num_classes: K.
             img_size: training size in pixels; other sizes work too.
-            pretrained: load weights, see `weaktr_core.pretrained.load_vit`.
+            pretrained: load weights, see `weaktr_core.networks.pretrained.load_vit`.
             vit_options: passed to timm, for instance drop_path_rate.
             options: those of the class.
         """
         vit_options = dict(vit_options or {})
         if pretrained:
-            from weaktr_core.pretrained import load_vit
+            from weaktr_core.networks.pretrained import load_vit
 
             vit = load_vit(name, img_size, **vit_options)
         else:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from weaktr_core.grid import Size, tokens_to_map
+from weaktr_core.method.grid import Size, tokens_to_map
 
 
 class MaskTransformer(nn.Module):

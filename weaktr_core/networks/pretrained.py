@@ -24,9 +24,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from weaktr_core.attention import TimmViT
-from weaktr_core.backbone import build_vit, full_name
-from weaktr_core.grid import Size
+from weaktr_core.method.attention import TimmViT
+from weaktr_core.method.grid import Size
+from weaktr_core.networks.backbone import build_vit, full_name
 from weaktr_core.runtime import cache_dir, log, write_atomically
 
 DINOV2_S = "vit_small_patch14_dinov2.lvd142m"

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from weaktr_core.grid import Size, flip
-from weaktr_core.inference import View, rescale
+from weaktr_core.labels.views import View, rescale
+from weaktr_core.method.grid import Size, flip
 
 PAPER_RATIOS = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 """Published ratios of multi-scale evaluation, each also mirrored."""

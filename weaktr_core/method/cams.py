@@ -20,8 +20,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from weaktr_core.attention import LayerRecord
-from weaktr_core.grid import Size, map_to_tokens, tokens_to_map
+from weaktr_core.method.attention import LayerRecord
+from weaktr_core.method.grid import Size, map_to_tokens, tokens_to_map
 
 
 def coarse_cam(patch_map: Float[Tensor, "B K h w"]) -> Float[Tensor, "B K h w"]:

@@ -11,27 +11,27 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from weaktr_core.checkpoints import load_checkpoint
 from weaktr_core.config import CamConfig, SegConfig
-from weaktr_core.crf import CRF_PRESETS, crf_available
 from weaktr_core.data import TaggedDataset, open_dataset
 from weaktr_core.data.masked import MaskedTensors, Relabelled, SegTransform
 from weaktr_core.data.sample import IGNORE
-from weaktr_core.evaluation_seg import evaluate_segmenter
-from weaktr_core.inference import make_views
-from weaktr_core.losses import gradient_clipping_loss
-from weaktr_core.pretrained import normalisation
-from weaktr_core.pseudo_labels import (
+from weaktr_core.labels.crf import CRF_PRESETS, crf_available
+from weaktr_core.labels.pseudo_labels import (
     LabelRecipe,
     label_free_threshold,
     make_cams,
     make_masks,
     read_cams,
 )
-from weaktr_core.runs import Run
+from weaktr_core.labels.views import make_views
+from weaktr_core.method.losses import gradient_clipping_loss
+from weaktr_core.networks.checkpoints import load_checkpoint
+from weaktr_core.networks.pretrained import normalisation
+from weaktr_core.networks.segmenter import Segmenter
 from weaktr_core.runtime import default_device, seed_everything, write_json
-from weaktr_core.segmenter import Segmenter
-from weaktr_core.training import cached_run, fit, freeze_layers
+from weaktr_core.scores.masks import evaluate_segmenter
+from weaktr_core.train.loop import cached_run, fit, freeze_layers
+from weaktr_core.train.runs import Run
 
 
 class SegStage:
@@ -193,7 +193,7 @@ def label_scenes(cam_run: Run, scales: Sequence[float] = (1.0,)) -> Path:
     installed.
 
     Args:
-        cam_run: a run of `weaktr_core.training_cam.train_or_load`.
+        cam_run: a run of `weaktr_core.train.cam.train_or_load`.
         scales: of the CAMs, each also mirrored.
 
     Returns:

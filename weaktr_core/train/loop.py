@@ -1,7 +1,7 @@
 """Training: a loop that knows no model, for stages that know no loop.
 
 `fit` runs epochs, mixed precision, several GPUs (Accelerate) and resuming for anything
-that has the methods of `Stage`: `weaktr_core.training_cam` and `training_seg`.
+that has the methods of `Stage`: `weaktr_core.train.cam` and `training_seg`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from weaktr_core.attention import TimmViT
-from weaktr_core.runs import Run
+from weaktr_core.method.attention import TimmViT
 from weaktr_core.runtime import cache_dir, log, mixed_precision, seed_everything
+from weaktr_core.train.runs import Run
 
 PATIENCE = InitProcessGroupKwargs(timeout=timedelta(hours=12))
 """How long processes wait for the first one, which alone evaluates after an epoch."""
@@ -210,7 +210,7 @@ def cached_run(kind: str, *settings: Any) -> Path:
 
 def source_hash() -> str:
     """Hash of the modules that training depends on."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     drawn_only = {"__main__.py", "commands", "figures", "widgets"}
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):

@@ -11,22 +11,22 @@ from tqdm.auto import tqdm
 
 from weaktr_core.data.sample import Sample, TaggedDataset
 from weaktr_core.data.transforms import Statistics, resize_short_side, to_batch
-from weaktr_core.grid import map_to_image
-from weaktr_core.inference import (
+from weaktr_core.labels.views import (
     STAGES,
     View,
     infer_cams,
     same_size_batches,
     tagged_scores,
 )
-from weaktr_core.metrics import (
+from weaktr_core.method.grid import map_to_image
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.scores.metrics import (
     THRESHOLDS,
     ScoredImage,
     Sweep,
     SweepCounter,
     average_precision,
 )
-from weaktr_core.model import WeakTr
 
 LOGITS = ("class_logits", "coarse_logits", "fine_logits")
 

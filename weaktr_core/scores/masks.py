@@ -10,14 +10,14 @@ import numpy as np
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from weaktr_core.crf import CrfSettings, crf_on_probabilities
 from weaktr_core.data.sample import DataError, TaggedDataset
 from weaktr_core.data.transforms import Statistics, resize_short_side, to_batch
-from weaktr_core.inference import View, same_size_batches
-from weaktr_core.metrics import ConfusionMatrix
-from weaktr_core.pseudo_labels import write_mask
-from weaktr_core.segmenter import Segmenter, ensemble
-from weaktr_core.windows import predict
+from weaktr_core.labels.crf import CrfSettings, crf_on_probabilities
+from weaktr_core.labels.pseudo_labels import write_mask
+from weaktr_core.labels.views import View, same_size_batches
+from weaktr_core.labels.windows import predict
+from weaktr_core.networks.segmenter import Segmenter, ensemble
+from weaktr_core.scores.metrics import ConfusionMatrix
 
 
 @dataclass(frozen=True)

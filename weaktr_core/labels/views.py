@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from weaktr_core import cams
 from weaktr_core.data.sample import Sample
-from weaktr_core.grid import flip, map_to_image
-from weaktr_core.model import CamOutput, WeakTr
+from weaktr_core.method import cams
+from weaktr_core.method.grid import flip, map_to_image
+from weaktr_core.networks.cam import CamOutput, WeakTr
 
 STAGES = ("coarse_cam", "cross_attention", "cam", "fine_cam")
 """Maps of `CamOutput`, in the order of the method."""

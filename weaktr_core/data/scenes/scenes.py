@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .drawing import Canvas, noise
-from .grounds import paint_ground
-from .objects import OBJECTS
-from .sample import Sample
+from weaktr_core.data.sample import Sample
+from weaktr_core.data.scenes.drawing import Canvas, noise
+from weaktr_core.data.scenes.grounds import paint_ground
+from weaktr_core.data.scenes.objects import OBJECTS
 
 CLASSES = tuple(OBJECTS)
 """The class names, in the order of tags and of mask values minus one."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from weaktr_core.checkpoints import Network, save_checkpoint
+from weaktr_core.networks.checkpoints import Network, save_checkpoint
 from weaktr_core.runtime import write_json
 
 

@@ -19,9 +19,9 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from weaktr_core.checkpoints import CheckpointError
-from weaktr_core.model import WeakTr
-from weaktr_core.segmenter import Segmenter
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.checkpoints import CheckpointError
+from weaktr_core.networks.segmenter import Segmenter
 
 FUSION = "adaptive_attention_fusion."
 VERSIONS = {1: "adaptive-v1", 2: "adaptive-v2", 3: "adaptive"}

@@ -15,7 +15,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .drawing import INK, WHITE, WOOD, Canvas, Colour, as_points, mix, tint
+from weaktr_core.data.scenes.drawing import (
+    INK,
+    WHITE,
+    WOOD,
+    Canvas,
+    Colour,
+    as_points,
+    mix,
+    tint,
+)
 
 _GLASS = (180, 216, 230)
 _LAMP = (252, 218, 132)

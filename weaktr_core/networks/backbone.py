@@ -19,8 +19,8 @@ from jaxtyping import Float
 from timm.layers.format import Format
 from torch import Tensor, nn
 
-from weaktr_core.attention import LayerRecord, TimmViT, record_attention
-from weaktr_core.grid import (
+from weaktr_core.method.attention import LayerRecord, TimmViT, record_attention
+from weaktr_core.method.grid import (
     Size,
     grid_size,
     official_position_table,

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from weaktr_core.crf import CrfSettings, crf_on_probabilities
 from weaktr_core.data.transforms import Statistics, resize_short_side, to_batch
-from weaktr_core.grid import map_to_image
-from weaktr_core.inference import View, infer_cams, tagged_scores
-from weaktr_core.model import WeakTr
-from weaktr_core.pseudo_labels import LabelRecipe
-from weaktr_core.segmenter import Segmenter
-from weaktr_core.windows import predict
+from weaktr_core.labels.crf import CrfSettings, crf_on_probabilities
+from weaktr_core.labels.pseudo_labels import LabelRecipe
+from weaktr_core.labels.views import View, infer_cams, tagged_scores
+from weaktr_core.labels.windows import predict
+from weaktr_core.method.grid import map_to_image
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.segmenter import Segmenter
 
 WORKING_SIDE = 640  # pixels of the longer side; the CRF's reach is meant for such photos
 
@@ -55,7 +55,7 @@ class CamSegmenter:
         size: short side in pixels; None: the photo's own, up to twice what the network
             was trained on.
         tags: class indices k that are taken for granted.
-        crf: settings of `weaktr_core.crf`, or None.
+        crf: settings of `weaktr_core.labels.crf`, or None.
     """
 
     model: WeakTr
@@ -108,7 +108,7 @@ class MaskSegmenter:
         size: short side in pixels at ratio 1; None keeps the photo's.
         window, stride: of the sliding windows, pixels.
         tags: class indices k; if there are any, others are ruled out.
-        crf: settings of `weaktr_core.crf`, or None.
+        crf: settings of `weaktr_core.labels.crf`, or None.
     """
 
     model: Segmenter

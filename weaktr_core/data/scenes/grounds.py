@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from .drawing import INK, WHITE, WOOD, Backdrop, Canvas, Colour, hsv, mix, tint
+from weaktr_core.data.scenes.drawing import (
+    INK,
+    WHITE,
+    WOOD,
+    Backdrop,
+    Canvas,
+    Colour,
+    hsv,
+    mix,
+    tint,
+)
 
 
 def _cloud(c: Canvas, rng: np.random.Generator, x: float, y: float, r: float) -> None:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from weaktr_core.attention import LayerRecord
+from weaktr_core.method.attention import LayerRecord
 
 
 def reduced(channels: int, factor: float, *, official: bool = False) -> int:

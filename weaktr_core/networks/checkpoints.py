@@ -10,10 +10,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from weaktr_core.backbone import build_vit
-from weaktr_core.model import WeakTr
+from weaktr_core.networks.backbone import build_vit
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.segmenter import Segmenter
 from weaktr_core.runtime import write_atomically
-from weaktr_core.segmenter import Segmenter
 
 Network = WeakTr | Segmenter
 KINDS: dict[str, type] = {"cam": WeakTr, "segmenter": Segmenter}

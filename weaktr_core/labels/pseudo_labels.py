@@ -18,12 +18,14 @@ from skimage.filters import threshold_otsu
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from weaktr_core.crf import CrfSettings, crf_on_labels
 from weaktr_core.data.sample import IGNORE, DataError, Sample, TaggedDataset
 from weaktr_core.data.transforms import Statistics, resize_short_side, to_batch
-from weaktr_core.grid import map_to_image
-from weaktr_core.inference import View, infer_cams, tagged_scores
-from weaktr_core.metrics import (
+from weaktr_core.labels.crf import CrfSettings, crf_on_labels
+from weaktr_core.labels.views import View, infer_cams, tagged_scores
+from weaktr_core.method.grid import map_to_image
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.runtime import write_atomically
+from weaktr_core.scores.metrics import (
     THRESHOLDS,
     ConfusionMatrix,
     ScoredImage,
@@ -31,8 +33,6 @@ from weaktr_core.metrics import (
     SweepCounter,
     best_class,
 )
-from weaktr_core.model import WeakTr
-from weaktr_core.runtime import write_atomically
 
 
 def label_map(scores: np.ndarray, classes: np.ndarray, threshold: float) -> np.ndarray:

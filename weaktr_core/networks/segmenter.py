@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from weaktr_core.attention import TimmViT
-from weaktr_core.backbone import accept_any_size, build_vit, take_final_norm
-from weaktr_core.decoder import MaskTransformer
-from weaktr_core.grid import Size, grid_size, map_to_image, pad_to_patches
+from weaktr_core.method.attention import TimmViT
+from weaktr_core.method.decoder import MaskTransformer
+from weaktr_core.method.grid import Size, grid_size, map_to_image, pad_to_patches
+from weaktr_core.networks.backbone import accept_any_size, build_vit, take_final_norm
 
 
 class Segmenter(nn.Module):
@@ -57,17 +57,17 @@ class Segmenter(nn.Module):
         """A segmentation network on a timm model.
 
         Args:
-            name: timm model name, or an alias of `weaktr_core.backbone`.
+            name: timm model name, or an alias of `weaktr_core.networks.backbone`.
             num_classes: K.
             img_size: training size in pixels; other sizes work too.
-            pretrained: load weights, see `weaktr_core.pretrained.load_vit`.
+            pretrained: load weights, see `weaktr_core.networks.pretrained.load_vit`.
             vit_options: passed to timm; ``patch_size=16`` resizes DINOv2's kernel of
                 14 to 16 pixels, as the published table does.
             options: those of the class.
         """
         vit_options = dict(vit_options or {})
         if pretrained:
-            from weaktr_core.pretrained import load_vit
+            from weaktr_core.networks.pretrained import load_vit
 
             vit = load_vit(name, img_size, **vit_options)
         else:

@@ -1,0 +1,1 @@
+"""The paper: grid, attention, fusion, CAMs, losses, decoder; no weights, no files."""
