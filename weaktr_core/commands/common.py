@@ -6,13 +6,22 @@ import argparse
 import ast
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from weaktr_core.config import CamConfig, SegConfig
+from weaktr_core.errors import WeakTrError
 
 
-class UsageError(Exception):
+class UsageError(WeakTrError):
     """A request that cannot be met: one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Complains in one line, which the caller prints, instead of showing its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print."""
+        raise UsageError(f"{message} ({self.prog} --help)")
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -40,6 +49,9 @@ def add_command(
         description=f"{summary} {details}",
         epilog="\n".join(["examples:", *shown]) if shown else None,
         formatter_class=Help,
+    )
+    command.add_argument(
+        "--debug", action="store_true", help="trace errors instead of saying them in a line"
     )
     command.set_defaults(run_command=function)
     return command

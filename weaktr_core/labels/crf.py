@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weaktr_core.errors import WeakTrError
+
 
 @dataclass(frozen=True)
 class CrfSettings:
@@ -42,7 +44,7 @@ CRF_PRESETS = {
 """Published settings, for pseudo-masks (cam) and for predictions (seg)."""
 
 
-class CrfUnavailableError(RuntimeError):
+class CrfUnavailableError(WeakTrError):
     """The CRF library is not installed: one line that says what to do."""
 
 

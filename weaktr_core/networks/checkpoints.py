@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from weaktr_core.errors import WeakTrError
 from weaktr_core.networks.backbone import build_vit
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.segmenter import Segmenter
@@ -20,7 +21,7 @@ KINDS: dict[str, type] = {"cam": WeakTr, "segmenter": Segmenter}
 """What a checkpoint file can hold → the class that it rebuilds."""
 
 
-class CheckpointError(Exception):
+class CheckpointError(WeakTrError):
     """A checkpoint that is missing, broken or of another kind: one line."""
 
 

@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from weaktr_core.errors import WeakTrError
 from weaktr_core.method.attention import TimmViT
 from weaktr_core.method.grid import Size
 from weaktr_core.networks.backbone import build_vit, full_name
@@ -36,7 +37,7 @@ ONNX_SHA256 = "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"
 HUB_TIMEOUT = 8  # seconds
 
 
-class WeightsUnavailableError(RuntimeError):
+class WeightsUnavailableError(WeakTrError):
     """Pretrained weights that cannot be had: says from where, and what to do."""
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from weaktr_core.errors import WeakTrError
 from weaktr_core.networks.checkpoints import Network, save_checkpoint
 from weaktr_core.runtime import write_json
 
 
-class RunError(Exception):
+class RunError(WeakTrError):
     """A run folder that is missing, broken or of other settings: one line."""
 
 
