@@ -335,7 +335,7 @@ def test_without_patch_rows_there_is_no_fine_cam(opened):
     plain = [{k: v for k, v in one.items() if k != "patch_rows"} for one in INPUTS]
     page = opened(
         explore_fusion(
-            PHOTOS, plain, MASKS, class_names=NAMES, cap=None, host="html"
+            PHOTOS, plain, MASKS, class_names=NAMES, cap=np.inf, host="html"
         )._repr_html_()
     )
     assert page.locator(".wt-stage-fine_cam").count() == 0

@@ -29,13 +29,11 @@ from torch import Tensor, nn
 
 from weaktr_core.config import CamConfig
 from weaktr_core.data import Sample, TaggedDataset, open_dataset
-from weaktr_core.data.transforms import Statistics
 from weaktr_core.labels.views import tagged_scores
 from weaktr_core.method.fusion import build_fusion
 from weaktr_core.method.grid import map_to_image
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.checkpoints import load_checkpoint
-from weaktr_core.networks.pretrained import normalisation
 from weaktr_core.runtime import write_json
 from weaktr_core.scores.metrics import THRESHOLDS, ScoredImage, Sweep, SweepCounter
 from weaktr_core.train.runs import Run
@@ -71,14 +69,13 @@ def ablate(folder: Path, config: CamConfig, arguments: argparse.Namespace) -> di
     """All variants of one trained network."""
     start = time.perf_counter()
     model = load_checkpoint(Run(folder).best).requires_grad_(False)
-    statistics = normalisation(config.backbone)
     train, test = (
         open_dataset("scenes", split, size=config.img_size, count=arguments.count)
         for split in ("train", arguments.split)
     )
-    fusions, seen = train_fusions(model, config, train, statistics, arguments.epochs)
+    fusions, seen = train_fusions(model, config, train, arguments.epochs)
     mean = seen.own.mean(dim=0)  # (L, H)
-    sweeps, heads = measure(model, all_variants(fusions, mean), test, statistics)
+    sweeps, heads = measure(model, all_variants(fusions, mean), test)
     best = max(heads, key=lambda sweep: sweep.best_miou)
     rows = {name: scores(one) for name, one in sweeps.items()}
     rows["the best single head"] = scores(best)
@@ -111,7 +108,7 @@ def all_variants(fusions: dict[str, nn.Module], mean: Tensor) -> dict[str, Varia
         "its mean over images": lambda seen: seen.fine(mean),
         "uniform": lambda seen: seen.fine(ones),
         "last layer only": lambda seen: seen.fine(last),
-        "uniform heads, no cap": lambda seen: seen.fine(ones, None),
+        "uniform heads, no cap": lambda seen: seen.fine(ones, torch.inf),
     }
     for draw in range(DRAWS):
         fixed = build_fusion(f"random:{draw}", *mean.shape, 1)
@@ -132,12 +129,12 @@ STAGES: dict[str, Variant] = {
     "without the cross-attention map": lambda seen: seen.refined(
         seen.fused(seen.own), seen.coarse
     ),
-    "without the cap": lambda seen: seen.fine(seen.own, None),
+    "without the cap": lambda seen: seen.fine(seen.own, torch.inf),
     "without cap and refinement": lambda seen: (
-        seen.cross(seen.fused(seen.own), None) * seen.coarse
+        seen.cross(seen.fused(seen.own), torch.inf) * seen.coarse
     ),
     "cross-attention map alone, no cap": lambda seen: seen.cross(
-        seen.fused(seen.own), None
+        seen.fused(seen.own), torch.inf
     ),
 }
 """The trained network with a stage left out."""
@@ -158,14 +155,13 @@ def measure(
     model: WeakTr,
     variants: dict[str, Variant],
     data: TaggedDataset,
-    statistics: Statistics,
 ) -> tuple[dict[str, Sweep], list[Sweep]]:
     """A sweep for each variant, and for each head alone, layer slow."""
     classes = len(data.classes)
     counters = {name: SweepCounter(THRESHOLDS, classes) for name in variants}
     pairs = list(np.ndindex(*model.backbone.shape[:2]))
     alone = [SweepCounter(THRESHOLDS, classes) for _ in pairs]
-    for images, batch in batches(data, statistics, "measure"):
+    for images, batch in batches(model, data, "measure"):
         tags = torch.from_numpy(np.stack([sample.tags for sample in batch]))
         gradient, tokens = grad_cam(model, images, tags)
         seen = Seen(model, tokens, gradient)

@@ -15,9 +15,7 @@ from torch import Tensor, nn
 
 from weaktr_core.config import CamConfig
 from weaktr_core.data import TaggedDataset
-from weaktr_core.data.transforms import Statistics
-from weaktr_core.method.attention import LayerRecord
-from weaktr_core.method.fusion import AttentionFusion, build_fusion
+from weaktr_core.method.fusion import build_fusion
 from weaktr_core.method.losses import tag_loss
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.runtime import seed_everything
@@ -41,7 +39,7 @@ class Digest:
     instead of each head's N×N block, its column means are enough.
 
     Attributes:
-        features: {fusion: (B, L, H, dim) pooled, or (B, L·H) for V1}.
+        features: {fusion: what its `pool` saw}.
         rows: (B, L·H, K, N), class→patch attention of each head.
         received: (B, L·H, N), mean over asking patches of patch→patch attention.
         coarse: (B, K, N).
@@ -71,18 +69,17 @@ def digest(
     model: WeakTr,
     fusions: dict[str, nn.Module],
     data: TaggedDataset,
-    statistics: Statistics,
 ) -> Digest:
     """Encode training scenes once."""
     features: dict[str, list[Tensor]] = {name: [] for name in fusions}
     parts: dict[str, list[Tensor]] = {
         name: [] for name in ("rows", "received", "coarse", "tags", "own")
     }
-    for images, batch in batches(data, statistics, "encode"):
+    for images, batch in batches(model, data, "encode"):
         seen = Seen(model, model.encode(images))
         n, flat = seen.tokens.patches.shape[1], seen.stack.flatten(1, 2)
         for name, fusion in fusions.items():
-            features[name].append(pooled(fusion, seen.tokens.layers))
+            features[name].append(fusion.pool(seen.tokens.layers))
         parts["rows"].append(flat[:, :, : model.num_classes, -n:].half())
         parts["received"].append(flat[:, :, -n:, -n:].mean(dim=2))
         parts["coarse"].append(seen.coarse.flatten(2))
@@ -92,28 +89,10 @@ def digest(
     return Digest({k: torch.cat(v) for k, v in features.items()}, **joined)
 
 
-def pooled(fusion: nn.Module, layers: list[LayerRecord]) -> Tensor:
-    """What a fusion takes of a forward pass before anything learned."""
-    if isinstance(fusion, AttentionFusion):
-        batch, _, tokens, _ = layers[0].query.shape
-        return torch.full((batch, fusion.shape[0] * fusion.shape[1]), 1 / tokens)
-    return torch.stack([fusion.pooled(layer) for layer in layers], dim=1)
-
-
-def weigh(fusion: nn.Module, features: Tensor) -> Tensor:
-    """Head weights (B, L, H) from `pooled`: what the fusion's forward does with it."""
-    if isinstance(fusion, AttentionFusion):
-        return fusion.excite(features).sigmoid().unflatten(1, fusion.shape)
-    squeezed = fusion.squeeze(features).flatten(1)
-    weights = fusion.excite(squeezed).sigmoid().unflatten(1, fusion.shape)
-    return weights / weights.mean((1, 2), keepdim=True)
-
-
 def train_fusions(
     model: WeakTr,
     config: CamConfig,
     train: TaggedDataset,
-    statistics: Statistics,
     epochs: int,
 ) -> tuple[dict[str, nn.Module], Digest]:
     """Train each of `FUSIONS` from scratch on the frozen network, and look at its own.
@@ -129,7 +108,7 @@ def train_fusions(
         seed_everything(config.seed)
         options = {key: value for key, value in values.items() if key == "pool"}
         fusions[name] = build_fusion(values["kind"], *model.backbone.shape, **options)
-    seen = digest(model, fusions, train, statistics)
+    seen = digest(model, fusions, train)
     for name, fusion in fusions.items():
         times = FUSIONS[name].get("times", 1)
         train_fusion(fusion, seen, seen.features[name], config, times * epochs)
@@ -156,7 +135,7 @@ def train_fusion(
             for group in optimizer.param_groups:
                 group["lr"] = config.fusion_lr * one_cycle(at, config)
             chosen = shuffled[step * config.batch_size :][: config.batch_size]
-            logits = seen.fine_logits(weigh(fusion, features[chosen]), chosen)
+            logits = seen.fine_logits(fusion.weigh(features[chosen]), chosen)
             optimizer.zero_grad()
             tag_loss(logits, seen.tags[chosen]).backward()
             optimizer.step()
@@ -166,7 +145,7 @@ def train_fusion(
 def weight_spread(fusions: dict[str, nn.Module], seen: Digest) -> dict[str, list[float]]:
     """How much head weights of mean 1 differ between heads, and between images."""
     every = {
-        f"anew: {name}": weigh(one, seen.features[name]) for name, one in fusions.items()
+        f"anew: {name}": one.weigh(seen.features[name]) for name, one in fusions.items()
     }
     every["as trained"] = seen.own
     spread = {}

@@ -9,7 +9,6 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from weaktr_core.data import Sample, TaggedDataset
-from weaktr_core.data.transforms import Statistics, to_batch
 from weaktr_core.labels.views import same_size_batches
 from weaktr_core.method import cams
 from weaktr_core.method.attention import attention_maps
@@ -32,11 +31,11 @@ class Seen:
         self.stack = attention_maps(tokens.layers)  # (B, L, H, T, T)
         self.own = model.fusion(tokens.layers)  # (B, L, H), weights as trained
 
-    def cross(self, fused: Tensor, cap: float | None = 1.0) -> Tensor:
+    def cross(self, fused: Tensor, cap: float = 1.0) -> Tensor:
         """Cross-attention map (B, K, h, w) of a fused attention (B, T, T)."""
         h, w = self.tokens.grid
         rows = fused[:, : self.model.num_classes, -h * w :]
-        if cap is not None:
+        if cap < torch.inf:
             rows = torch.minimum(rows, cap * rows.mean(dim=2, keepdim=True))
         return rows.unflatten(2, (h, w))
 
@@ -51,7 +50,7 @@ class Seen:
         weights = weights.expand(self.stack.shape[:3])
         return torch.einsum("blh,blhts->bts", weights, self.stack) / weights[0].numel()
 
-    def fine(self, weights: Tensor, cap: float | None = 1.0) -> Tensor:
+    def fine(self, weights: Tensor, cap: float = 1.0) -> Tensor:
         """Fine CAM under some head weights."""
         fused = self.fused(weights)
         return self.refined(fused, self.cross(fused, cap) * self.coarse)
@@ -63,11 +62,11 @@ class Seen:
 
 
 def batches(
-    data: TaggedDataset, statistics: Statistics, title: str
+    model: WeakTr, data: TaggedDataset, title: str
 ) -> Iterator[tuple[Tensor, list[Sample]]]:
     """A dataset as batches of images, with a progress bar."""
     bar = tqdm(total=len(data), desc=title, unit="image", mininterval=5)
     for batch in same_size_batches(iter(data), 16):
-        yield to_batch([sample.image for sample in batch], statistics), batch
+        yield model.prepare([sample.image for sample in batch]), batch
         bar.update(len(batch))
     bar.close()

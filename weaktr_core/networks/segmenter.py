@@ -6,15 +6,16 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from weaktr_core.method.attention import TimmViT
 from weaktr_core.method.decoder import MaskTransformer
 from weaktr_core.method.grid import Size, grid_size, map_to_image, pad_to_patches
-from weaktr_core.networks.backbone import accept_any_size, build_vit, take_final_norm
+from weaktr_core.networks.backbone import accept_any_size, take_final_norm
+from weaktr_core.networks.network import Network
 
 
-class Segmenter(nn.Module):
+class Segmenter(Network):
     """A plain ViT and a `MaskTransformer`: image → class logits of every pixel.
 
     Here the ViT keeps its final LayerNorm, and its class token is dropped before the
@@ -31,50 +32,13 @@ class Segmenter(nn.Module):
     def __init__(
         self, vit: TimmViT, num_classes: int, *, decoder: dict[str, Any] | None = None
     ):
-        super().__init__()
-        self.num_classes = num_classes
-        self.options: dict[str, Any] = {"decoder": dict(decoder or {})}
-        self.source: dict[str, Any] | None = None  # how to rebuild the vit, if known
-        self.notes: dict[str, Any] = {}  # kept in checkpoints: classes, settings
+        super().__init__(vit, num_classes, {"decoder": dict(decoder or {})})
         self.norm = take_final_norm(vit)
         accept_any_size(vit)
         self.vit: Any = vit
         self.decoder = MaskTransformer(
             num_classes + 1, vit.embed_dim, **self.options["decoder"]
         )
-
-    @classmethod
-    def from_timm(
-        cls,
-        name: str,
-        num_classes: int,
-        *,
-        img_size: int | Size,
-        pretrained: bool = False,
-        vit_options: dict[str, Any] | None = None,
-        **options,
-    ) -> Segmenter:
-        """A segmentation network on a timm model.
-
-        Args:
-            name: timm model name, or an alias of `weaktr_core.networks.backbone`.
-            num_classes: K.
-            img_size: training size in pixels; other sizes work too.
-            pretrained: load weights, see `weaktr_core.networks.pretrained.load_vit`.
-            vit_options: passed to timm; ``patch_size=16`` resizes DINOv2's kernel of
-                14 to 16 pixels, as the published table does.
-            options: those of the class.
-        """
-        vit_options = dict(vit_options or {})
-        if pretrained:
-            from weaktr_core.networks.pretrained import load_vit
-
-            vit = load_vit(name, img_size, **vit_options)
-        else:
-            vit = build_vit(name, img_size, **vit_options)
-        model = cls(vit, num_classes, **options)
-        model.source = dict(name=name, img_size=img_size, vit_options=vit_options)
-        return model
 
     @property
     def patch_size(self) -> Size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,7 +62,7 @@ def explore_fusion(
     *,
     class_names: Sequence[str],
     names: Sequence[str] | None = None,
-    cap: float | None = 1.0,
+    cap: float = 1.0,
     patch_levels: int = PATCH_LEVELS,
     host: str | None = None,
 ) -> Any:
@@ -120,7 +121,8 @@ def explore_fusion(
     stages = ["cross_attention", "cam", "fine_cam"][: 2 + fine]
     top = max(2.0, float(np.ceil(2 * largest) / 2))
     shape = [layers, heads]
-    data = dict(shape=shape, cap=cap, top=top, stages=stages, photos=shown)
+    limit = cap if math.isfinite(cap) else None  # JSON has no infinity
+    data = dict(shape=shape, cap=limit, top=top, stages=stages, photos=shown)
     sentence = (
         f"{names[0]}: maps of {layers} x {heads} attention heads, to be mixed by hand."
     )
