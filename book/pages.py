@@ -80,7 +80,7 @@ def collect(executed: Path, status: dict) -> None:
     """
     shutil.rmtree(PAGES, ignore_errors=True)
     skipped = shutil.ignore_patterns(
-        "*.ipynb", "*.py", "*.toml", "requirements.txt", "__pycache__"
+        "*.ipynb", "*.py", "*.toml", "experiments", "__pycache__"
     )
     shutil.copytree(BOOK, PAGES, ignore=skipped)
     minutes = {}

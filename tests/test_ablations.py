@@ -13,19 +13,19 @@ from weaktr_core.labels.pseudo_labels import label_free_threshold
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.scores.metrics import THRESHOLDS, ScoredImage, SweepCounter
 
-RESULTS = Path(__file__).parents[1] / "data" / "results"
+EXPERIMENTS = Path(__file__).parents[1] / "book" / "experiments"
 CLASSES = 10
 
 
 @pytest.fixture(scope="module")
 def scripts():
-    sys.path.insert(0, str(RESULTS))
+    sys.path.insert(0, str(EXPERIMENTS))
     import ablations
     import baselines
     import fusions
 
     yield ablations, baselines, fusions
-    sys.path.remove(str(RESULTS))
+    sys.path.remove(str(EXPERIMENTS))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Both steps on a folder of photos: data/results/photos.sh NAME FOLDER SPLIT [SETTING…]
-#   data/results/photos.sh voc-mini path/to/voc-mini val
+# Both steps on a folder of photos: book/experiments/photos.sh NAME FOLDER SPLIT [SETTING…]
+#   book/experiments/photos.sh voc-mini path/to/voc-mini val
 # Trains on split train, measures on SPLIT, with the preset for photos; settings are those
 # of train-cam.
 set -euo pipefail

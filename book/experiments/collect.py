@@ -1,7 +1,7 @@
-"""Store what a few runs reached: ``python data/results/collect.py NAME RUN [RUN …]``.
+"""Store what a few runs reached: ``python book/experiments/collect.py NAME RUN [RUN …]``.
 
-Writes NAME.json beside this file and prints a table for README.md. Each RUN is a folder
-of ``train-cam`` or ``train-seg`` in which ``evaluate RUN --split test --json
+Writes NAME.json into data/results and prints a table for its README.md. Each RUN is a
+folder of ``train-cam`` or ``train-seg`` in which ``evaluate RUN --split test --json
 RUN/test.json`` has written its scores.
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import timm
 import torch
-from tables import spread, table, training_seconds
-
 from weaktr_core.train.runs import Run
+
+from tables import RESULTS, spread, table, training_seconds
 
 
 def main(name: str, folders: list[str]) -> None:
@@ -29,7 +29,7 @@ def main(name: str, folders: list[str]) -> None:
         "processor": platform.machine(),
         "threads": torch.get_num_threads(),
     }
-    path = Path(__file__).with_name(f"{name}.json")
+    path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({"machine": machine, "runs": runs}, indent=1) + "\n", "utf8")
     sys.stdout.write(show(runs))
 

@@ -1,7 +1,7 @@
-"""Store what step 2 reached on scenes: ``python data/results/step2.py SEED [SEED …]``.
+"""Store what step 2 reached on scenes: ``python book/experiments/step2.py SEED [SEED …]``.
 
-Reads the runs that ``data/results/laptop.sh SEED …`` left in build/runs, writes
-laptop-seg.json beside this file and prints a table for README.md. What a seed has not
+Reads the runs that ``book/experiments/laptop.sh SEED …`` left in build/runs, writes
+data/results/laptop-seg.json and prints a table for its README.md. What a seed has not
 run yet is null, a dash in the table.
 """
 
@@ -11,9 +11,9 @@ import json
 import sys
 from pathlib import Path
 
-from tables import percent, spread, table, training_seconds
-
 from weaktr_core.train.runs import Run
+
+from tables import RESULTS, percent, spread, table, training_seconds
 
 RUNS = Path("build/runs")
 COLUMNS = {
@@ -35,7 +35,7 @@ COLUMNS = {
 def main(seeds: list[str]) -> None:
     """Read all runs, write the JSON, print the table."""
     rows = [read(int(seed)) for seed in seeds]
-    path = Path(__file__).with_name("laptop-seg.json")
+    path = RESULTS / "laptop-seg.json"
     path.write_text(json.dumps({"rows": rows}, indent=1) + "\n", "utf8")
     sys.stdout.write(show(rows))
 

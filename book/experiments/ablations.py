@@ -1,8 +1,8 @@
-"""What does each part buy? ``python data/results/ablations.py RUN [RUN …]``.
+"""What does each part buy? ``python book/experiments/ablations.py RUN [RUN …]``.
 
 Reads trained CAM networks (folders of ``train-cam`` on the built-in scenes), takes one
 part at a time away from each, or puts another in its place, and measures the maps.
-Writes ``ablations.json`` beside this file after each run it has finished, and prints the
+Writes data/results/ablations.json after each run it has finished, and prints the
 tables for README.md; a run whose seed is in the file already is not measured again, so
 without a RUN it only prints. Nothing but small fusions is trained: the backbone never
 hears the fusion, so swapping it on a finished network is what another training would
@@ -20,13 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from baselines import coupled, grad_cam, rollout
-from fusions import FUSIONS, train_fusions, weight_spread
-from reading import Seen, batches
 from skimage.filters import threshold_otsu
-from tables import spread, table
 from torch import Tensor, nn
-
 from weaktr_core.config import CamConfig
 from weaktr_core.data import Sample, TaggedDataset, open_dataset
 from weaktr_core.labels.views import tagged_scores
@@ -38,7 +33,11 @@ from weaktr_core.runtime import write_json
 from weaktr_core.scores.metrics import THRESHOLDS, ScoredImage, Sweep, SweepCounter
 from weaktr_core.train.runs import Run
 
-HERE = Path(__file__).parent
+from baselines import coupled, grad_cam, rollout
+from fusions import FUSIONS, train_fusions, weight_spread
+from reading import Seen, batches
+from tables import RESULTS, spread, table
+
 DRAWS = 5
 """Random head weightings; a run's number is their mean."""
 
@@ -50,7 +49,7 @@ def main() -> None:
     parser.add_argument("--split", default="test", help="scenes to measure on")
     parser.add_argument("--count", type=int, help="only so many scenes, to try it")
     parser.add_argument("--epochs", type=int, default=3, help="to train a fusion for")
-    parser.add_argument("--out", default=str(HERE / "ablations.json"))
+    parser.add_argument("--out", default=str(RESULTS / "ablations.json"))
     arguments = parser.parse_args()
     path = Path(arguments.out)
     about = dict(split=arguments.split, epochs=arguments.epochs, draws=DRAWS)
@@ -62,7 +61,7 @@ def main() -> None:
         stored["runs"].append(ablate(Path(folder), config, arguments))
         stored["runs"].sort(key=lambda run: run["seed"])
         write_json(path, stored)
-    sys.stdout.write(tables(stored, read_step_two(HERE / "laptop-seg.json")))
+    sys.stdout.write(tables(stored, read_step_two(RESULTS / "laptop-seg.json")))
 
 
 def ablate(folder: Path, config: CamConfig, arguments: argparse.Namespace) -> dict:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor
-
 from weaktr_core.method.attention import LayerRecord
 from weaktr_core.method.grid import Size, tokens_to_map
 from weaktr_core.networks.backbone import Tokens

@@ -1,7 +1,7 @@
-"""Store what runs on real photos reached: ``python data/results/photos.py NAME [NAME …]``.
+"""Store what real photos reached: ``python book/experiments/photos.py NAME [NAME …]``.
 
-Reads the runs that ``data/results/photos.sh NAME …`` left in build/runs, writes
-photos.json beside this file and prints a table for README.md. A step that was not run is
+Reads the runs that ``book/experiments/photos.sh NAME …`` left in build/runs, writes
+data/results/photos.json and prints a table for its README.md. A step that was not run is
 left out of the JSON, a dash in the table.
 """
 
@@ -11,9 +11,9 @@ import json
 import sys
 from pathlib import Path
 
-from tables import percent, table, training_seconds
-
 from weaktr_core.train.runs import Run, RunError
+
+from tables import RESULTS, percent, table, training_seconds
 
 RUNS = Path("build/runs")
 STAGES = ("coarse_cam", "cross_attention", "cam", "fine_cam")
@@ -25,7 +25,7 @@ def main(names: list[str]) -> None:
         found = {name: read(name) for name in names}
     except RunError as error:
         sys.exit(str(error))
-    path = Path(__file__).with_name("photos.json")
+    path = RESULTS / "photos.json"
     path.write_text(json.dumps(found, indent=1) + "\n", "utf8")
     sys.stdout.write(show(found))
 

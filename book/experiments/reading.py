@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
-
 from weaktr_core.data import Sample, TaggedDataset
 from weaktr_core.labels.views import same_size_batches
 from weaktr_core.method import cams

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from reading import Seen, batches
 from torch import Tensor, nn
-
 from weaktr_core.config import CamConfig
 from weaktr_core.data import TaggedDataset
 from weaktr_core.method.fusion import build_fusion
@@ -20,6 +18,8 @@ from weaktr_core.method.losses import tag_loss
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.runtime import seed_everything
 from weaktr_core.train.cam import one_cycle
+
+from reading import Seen, batches
 
 FUSIONS = {
     "adaptive, max pooling": dict(kind="adaptive", pool="max"),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Both steps on the built-in scenes, once per seed: data/results/laptop.sh 0 1 2
+# Both steps on the built-in scenes, once per seed: book/experiments/laptop.sh 0 1 2
 # Runs go to build/runs; what is there already is kept, what was interrupted goes on.
 set -euo pipefail
 runs=build/runs
