@@ -46,20 +46,36 @@ def block() -> Drawing:
     d.box(60, 288, 52, 36, "norm")
     d.line((112, 306), (128, 306), tip=False)
     for row, (letter, question) in enumerate(
-        (("Q", "what I look for"), ("K", "what I have"), ("V", "what I hand over"))
+        (
+            ("Q", "what I look for"),
+            ("K", "what I have"),
+            ("V", "what I hand over"),
+        )
     ):
         y = 226 + 64 * row
         d.line((128, 306), (128, y + 22), (144, y + 22))
-        d.box(146, y, 110, 44, letter, "attn" if row < 2 else "patch", question)
+        d.box(
+            146, y, 110, 44, letter, "attn" if row < 2 else "patch", question
+        )
     d.line((256, 248), (294, 248))
     d.line((256, 312), (270, 312), (270, 264), (294, 264))
     d.box(296, 234, 92, 44, "Q Kᵀ / √d", "", "T × T scores")
     d.line((388, 256), (404, 256))
     d.box(406, 238, 62, 36, "softmax")
     d.line((468, 256), (482, 256))
-    d.grid(486, 218, 5, 5, 14, "attn", lambda r, c: 0.15 + ((3 * r + 5 * c) % 7) / 8)
+    d.grid(
+        486,
+        218,
+        5,
+        5,
+        14,
+        "attn",
+        lambda r, c: 0.15 + ((3 * r + 5 * c) % 7) / 8,
+    )
     d.rect(485, 245, 72, 15, "strong", 2, 1)
-    d.parts[-1] = d.parts[-1].replace('class="strong"', 'class="strong" fill="none"')
+    d.parts[-1] = d.parts[-1].replace(
+        'class="strong"', 'class="strong" fill="none"'
+    )
     d.text(521, 306, "A: row i sums to 1,\nwhere token i looks", "s")
     d.line((556, 256), (584, 256))
     d.line((256, 376), (604, 376), (604, 276))
@@ -74,7 +90,9 @@ def block() -> Drawing:
     return d
 
 
-def token_rows(d: Drawing, x: float, y: float, classes: int, patches: int) -> None:
+def token_rows(
+    d: Drawing, x: float, y: float, classes: int, patches: int
+) -> None:
     """Tokens as rows of numbers: class tokens above, patches below."""
     for row in range(classes + patches):
         kind, shift = ("class", 0) if row < classes else ("patch", 4)
@@ -108,7 +126,12 @@ def class_tokens() -> Drawing:
     d.box(270, 260, 92, 40, "vector vₖ", "heat", "learned")
     d.line((362, 280), (392, 280))
     d.box(394, 260, 66, 40, "logit zₖ")
-    d.text(306, 326, "asked: is class k in the picture?  compared with its tag yₖ", "s")
+    d.text(
+        306,
+        326,
+        "asked: is class k in the picture?  compared with its tag yₖ",
+        "s",
+    )
 
     d.text(618, 20, "the attention A of a head", "b")
     x, y, few, many = 520, 52, 54, 126
@@ -121,9 +144,16 @@ def class_tokens() -> Drawing:
     for left, top, w, h, kind, words in corners:
         d.rect(left, top, w, h, kind, 2)
         lines = words.count("\n")
-        d.text(left + w / 2, top + h / 2 + 4 - 7.5 * lines, words, "s" if kind == "box" else "b")
+        d.text(
+            left + w / 2,
+            top + h / 2 + 4 - 7.5 * lines,
+            words,
+            "s" if kind == "box" else "b",
+        )
     d.text(x + few + many / 2, y + few / 2 + 20, "cross-attention map", "s")
-    d.text(x + few + many / 2, y + few + many / 2 + 20, "spreads evidence", "s")
+    d.text(
+        x + few + many / 2, y + few + many / 2 + 20, "spreads evidence", "s"
+    )
     d.text(x + few / 2, y - 8, "K", "s")
     d.text(x + few + many / 2, y - 8, "N columns: looked at", "s")
     d.text(x - 8, y + few + many / 2, "N", "s", "end")
@@ -169,9 +199,22 @@ def fusion() -> Drawing:
     d.line((610, 177), (647, 177), (647, 160))
     d.box(620, 104, 54, 54, "σ", "", "÷ mean")
     d.line((674, 130), (688, 130))
-    d.grid(692, 70, 12, 6, 10, "class", lambda r, c: 0.3 + ((r * 6 + c) * 5 % 11) / 15)
+    d.grid(
+        692,
+        70,
+        12,
+        6,
+        10,
+        "class",
+        lambda r, c: 0.3 + ((r * 6 + c) * 5 % 11) / 15,
+    )
     d.text(752, 214, "w: one per head\nand image, mean 1", "s", "end")
-    d.text(390, 262, "no activation inside the squeeze: two linear maps are one", "s")
+    d.text(
+        390,
+        262,
+        "no activation inside the squeeze: two linear maps are one",
+        "s",
+    )
     d.text(
         390,
         282,
@@ -196,7 +239,11 @@ def gradients() -> Drawing:
     d.box(430, 220, 100, 44, "coarse CAM", "heat", "ReLU of the map")
     d.box(430, 316, 100, 44, "fused P", "attn", "Σ w A / (L·H)")
     d.box(578, 268, 64, 44, "fine\nCAM", "mask")
-    losses = ((56, "class-token\nloss"), (172, "coarse\nloss"), (290, "fine\nloss"))
+    losses = (
+        (56, "class-token\nloss"),
+        (172, "coarse\nloss"),
+        (290, "fine\nloss"),
+    )
     for y, words in losses:
         d.box(666, y - 24, 84, 48, words)
     # what is computed, left to right
@@ -263,13 +310,23 @@ def segmenter() -> Drawing:
     d.line((534, 90), (548, 90))
     d.box(550, 68, 84, 44, "norm", "", "over classes")
     d.line((634, 90), (650, 90))
-    d.box(652, 68, 98, 44, "enlarge", "mask", "logits, C a pixel")
+    d.box(652, 68, 98, 44, "enlarge", "mask", "C a pixel")
     d.line((700, 112), (700, 180), tip=False)
     d.text(692, 152, "against the pseudo-mask", "s", "end")
 
-    left, base, high = 330, 372, [18, 30, 24, 96, 40, 20, 132, 26, 34, 22, 74, 28, 16, 110, 30]
+    left, base, high = (
+        330,
+        372,
+        [18, 30, 24, 96, 40, 20, 132, 26, 34, 22, 74, 28, 16, 110, 30],
+    )
     level = 62
-    d.text(left - 14, 268, "loss ℓ of every pixel,\nonce its mean is low", "s", "end")
+    d.text(
+        left - 14,
+        268,
+        "loss ℓ of every pixel,\nonce its mean is low",
+        "s",
+        "end",
+    )
     for number, value in enumerate(high):
         x = left + 26 * number
         if value > level:
@@ -283,9 +340,22 @@ def segmenter() -> Drawing:
         f'<path d="M{left - 10},{base - level} H{left + 400}" class="cut" stroke-dasharray="6 4"/>'
     )
     d.text(left - 14, base - level - 6, "ceiling λ", "cut-text", "end")
-    d.text(left - 14, base - level + 14, "the larger of the mean in the", "s", "end")
-    d.text(left - 14, base - level + 28, "window and the mean of all", "s", "end")
-    d.text(left + 195, 394, "above λ: counted as λ, gradient 0.  below: learned from", "s")
+    d.text(
+        left - 14,
+        base - level + 14,
+        "the larger of the mean in the",
+        "s",
+        "end",
+    )
+    d.text(
+        left - 14, base - level + 28, "window and the mean of all", "s", "end"
+    )
+    d.text(
+        left + 195,
+        394,
+        "above λ: counted as λ, gradient 0.  below: learned from",
+        "s",
+    )
     return d
 
 
@@ -300,7 +370,15 @@ def method() -> Drawing:
     d.text(12, 20, "step 1: learn from tags", "b", "start")
     d.box(12, 100, 92, 60, "photo", "", "and its tags\nchapter 1")
     d.line((104, 130), (126, 130))
-    d.box(128, 88, 104, 84, "ViT", "patch", "K class tokens,\nN patch tokens\nchapters 2–4")
+    d.box(
+        128,
+        88,
+        104,
+        84,
+        "ViT",
+        "patch",
+        "K class tokens,\nN patch tokens\nchapters 2–4",
+    )
     d.line((232, 104), (266, 104), (266, 62), (284, 62))
     d.line((232, 130), (284, 130))
     d.line((232, 156), (266, 156), (266, 200), (284, 200))
@@ -315,13 +393,24 @@ def method() -> Drawing:
     d.line((548, 144), (566, 144), (566, 192), (582, 192))
     d.box(574, 88, 176, 44, "class rows ⊙ evidence", "heat", "CAM · chapter 7")
     d.line((664, 132), (664, 168))
-    d.box(584, 170, 160, 44, "patch rows @ CAM", "mask", "fine CAM · chapter 7")
-    d.text(190, 244, "three answers, three losses against the tags · chapter 8", "s")
+    d.box(
+        584, 170, 160, 44, "patch rows @ CAM", "mask", "fine CAM · chapter 7"
+    )
+    d.text(
+        190,
+        244,
+        "three answers, three losses against the tags · chapter 8",
+        "s",
+    )
     d.rect(4, 4, 752, 252, "frame", 10)
 
-    d.text(12, 286, "step 2: learn from the masks that step 1 drew", "b", "start")
+    d.text(
+        12, 286, "step 2: learn from the masks that step 1 drew", "b", "start"
+    )
     d.line((664, 214), (664, 302))
-    d.box(584, 304, 160, 48, "threshold, CRF", "mask", "pseudo-mask · chapter 9")
+    d.box(
+        584, 304, 160, 48, "threshold, CRF", "mask", "pseudo-mask · chapter 9"
+    )
     d.line((582, 328), (556, 328))
     d.box(396, 304, 158, 48, "Segmenter", "patch", "clipped loss · chapter 10")
     d.line((394, 328), (356, 328))

@@ -35,7 +35,11 @@ class Drawing:
     """Shapes on a sheet of ``width`` × ``height`` units; a unit is about a pixel."""
 
     def __init__(self, width: int, height: int, title: str):
-        self.size, self.title, self.parts = (width, height), title, []
+        self.size, self.title = (width, height), title
+        self.parts: list[str] = []
+        self.fitted: list[
+            tuple[float, str, str]
+        ] = []  # widths of boxes, and their words
 
     def svg(self) -> str:
         """The sheet as the text of an SVG file."""
@@ -52,7 +56,9 @@ class Drawing:
         for number, line in enumerate(words.split("\n")):
             self.parts.append(
                 f'<text x="{x:g}" y="{y + 15 * number:g}" text-anchor="{anchor}"'
-                f'{kind and f" class={kind!r}"}>{escape(line)}</text>'.replace("'", '"')
+                f"{kind and f' class={kind!r}'}>{escape(line)}</text>".replace(
+                    "'", '"'
+                )
             )
 
     def rect(self, x, y, w, h, kind="box", round_=4, opacity=1.0) -> None:
@@ -65,6 +71,7 @@ class Drawing:
     def box(self, x, y, w, h, words, kind="", small="") -> None:
         """A rectangle with words in its middle, and smaller ones beneath them."""
         self.rect(x, y, w, h, f"box {kind}".strip())
+        self.fitted.append((w, words, small))
         lines = words.split("\n")
         deep = 15 * len(lines) + (14 * len(small.split("\n")) if small else 0)
         top = y + (h - deep) / 2 + 11.5
@@ -72,13 +79,23 @@ class Drawing:
         if small:
             self.text(x + w / 2, top + 15 * len(lines), small, "s")
 
-    def grid(self, x, y, rows, columns, cell, kind, values=None, gap=1) -> None:
+    def grid(
+        self, x, y, rows, columns, cell, kind, values=None, gap=1
+    ) -> None:
         """Cells of a table; ``values(row, column)`` in 0…1 is how full a cell is."""
         for r in range(rows):
             for c in range(columns):
                 left, top = x + c * cell, y + r * cell
                 side, full = cell - gap, values(r, c) if values else 1.0
-                self.rect(left, top, side, side, f"box {kind}" if full else "box", 1, max(0.15, full))
+                self.rect(
+                    left,
+                    top,
+                    side,
+                    side,
+                    f"box {kind}" if full else "box",
+                    1,
+                    max(0.15, full),
+                )
 
     def line(self, *points, kind="flow", tip=True) -> None:
         """Straight pieces from point to point, an arrow's tip at the end."""
@@ -101,4 +118,10 @@ class Drawing:
             )
         if words:
             away = 12 if side == "right" else -12
-            self.text(x + away, y + 4, words, "cut-text", "start" if side == "right" else "end")
+            self.text(
+                x + away,
+                y + 4,
+                words,
+                "cut-text",
+                "start" if side == "right" else "end",
+            )

@@ -17,8 +17,9 @@ import nbformat
 import yaml
 
 import face
+import slides
 from npm import npm_file
-from way import strip
+from way import way_through
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK, PAGES = ROOT / "book", ROOT / "build" / "pages"
@@ -95,6 +96,9 @@ def collect(executed: Path, status: dict) -> None:
             say_how_long(notebook, source.stem, minutes[source.stem], entry)
             nbformat.write(notebook, PAGES / source.name)
     face.put_cards(PAGES / "intro.md", minutes)
+    face.save_cards(PAGES)
+    add_minutes(PAGES / "teaching.md", minutes)
+    slides.link_decks(PAGES / "teaching.md", slides.save_decks(PAGES))
     with (PAGES / "status.md").open("a", encoding="utf8") as page:
         page.write(status_table(minutes, status))
     face.fetch_fonts(PAGES / "vendor")
@@ -107,9 +111,11 @@ def say_how_long(
     """Under the title: minutes to read, seconds it took to run, where we are."""
     ran = duration(entry["seconds"])
     line = f"{minutes} minutes to read · ran in {ran} when this page was built"
-    way = strip(name)
+    way = way_through(name)
     # raw, so that a shared link's description begins with the chapter's own words
-    line = f'\n\n```{{raw}} html\n<p class="reading-time">{line}</p>\n{way}\n```'
+    line = (
+        f'\n\n```{{raw}} html\n<p class="reading-time">{line}</p>\n{way}\n```'
+    )
     notebook.cells[0].source = notebook.cells[0].source.rstrip() + line
 
 
@@ -118,6 +124,22 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes"
+
+
+def add_minutes(page: Path, minutes: dict[str, int]) -> None:
+    """A last column in a page's table of chapters."""
+    by_label = {f"ch:{name[:2]}": value for name, value in minutes.items()}
+    lines = page.read_text("utf8").splitlines()
+    row = re.compile(r"\| \{ref\}`\d+ <(ch:\d\d)>` \|")
+    for index, line in enumerate(lines):
+        if found := row.match(line):
+            value = by_label.get(found[1])
+            lines[index] += f" {value} min |" if value else " |"
+            # the first row comes after the head and the rule
+            if not row.match(lines[index - 1]):
+                lines[index - 1] += "---:|"
+                lines[index - 2] += " to read |"
+    page.write_text("\n".join(lines) + "\n", "utf8")
 
 
 def status_table(minutes: dict[str, int], status: dict) -> str:

@@ -30,7 +30,7 @@ BLOB = ("0000", "0230", "1341", "0110")  # a map of evidence, 0…4
 TABLE = ("1304", "2121", "0413", "3220")  # heads that count for less and more
 
 
-def strip(here: str) -> str:
+def way_through(here: str) -> str:
     """The row as HTML: a list of links, ``here`` marked as the page one is on."""
     items = []
     for number, (name, word) in enumerate(STOPS.items(), 1):
@@ -95,7 +95,15 @@ def fine(d: Drawing) -> None:
     """A map that became round."""
     d.rect(3, 3, 26, 26, "box", 3)
     for radius, faint in ((11, 0.3), (8, 0.6), (5, 1.0)):
-        d.rect(16 - radius, 17 - radius, 2 * radius, 2 * radius, "heat", radius, faint)
+        d.rect(
+            16 - radius,
+            17 - radius,
+            2 * radius,
+            2 * radius,
+            "heat",
+            radius,
+            faint,
+        )
 
 
 def training(d: Drawing) -> None:
@@ -113,7 +121,9 @@ def labels(d: Drawing) -> None:
 def retraining(d: Drawing) -> None:
     """Losses under a ceiling."""
     for n, high in enumerate((8, 16, 11, 16, 6)):
-        d.rect(4 + 5 * n, 28 - high, 4, high, "heat" if high == 16 else "patch", 1)
+        d.rect(
+            4 + 5 * n, 28 - high, 4, high, "heat" if high == 16 else "patch", 1
+        )
     d.line((3, 12), (30, 12), kind="cut", tip=False)
 
 
