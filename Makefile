@@ -7,38 +7,39 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help book test clean
+.NOTPARALLEL:
+
 help:
 	@grep '^# make' Makefile | cut -c3-
 
-book: $(VENV)/.book
+book: $(VENV)/.book $(VENV)/.crf
 	$(BIN)/python book/build.py $(ARGS)
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(VENV)/.crf
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
-# torch alone is a large download, so say what takes so long
-$(VENV)/.core: requirements.txt pyproject.toml weaktr_core/crf-requirements.txt
+$(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed; set PYTHON=/path/to/python3"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV)
+
+# torch alone is a large download, so say what takes so long
+$(VENV)/.book: requirements.txt pyproject.toml | $(VENV)/bin/python
 	@echo "installing requirements.txt into $(VENV) (PyTorch is large: some minutes)"
 	$(PIP) --requirement requirements.txt
-	$(PIP) --no-deps --editable .
-	@$(PIP) --requirement weaktr_core/crf-requirements.txt 2>/dev/null || \
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	@echo "installing what the tests need into $(VENV) (PyTorch is large: some minutes)"
+	$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.crf: pyproject.toml | $(VENV)/bin/python
+	@$(PIP) --editable '.[crf]' 2>/dev/null || \
 	  echo "pydensecrf2 was not built (is there a C compiler?): all works but the CRF"
-	@touch $@
-
-$(VENV)/.book: $(VENV)/.core book/requirements.txt
-	@echo "installing book/requirements.txt"
-	$(PIP) --requirement book/requirements.txt
-	@touch $@
-
-$(VENV)/.test: $(VENV)/.core tests/requirements.txt
-	@echo "installing tests/requirements.txt"
-	$(PIP) --requirement tests/requirements.txt
 	@touch $@
 
 clean:

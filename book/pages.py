@@ -16,7 +16,10 @@ from pathlib import Path
 import nbformat
 import yaml
 
+import face
+import slides
 from npm import npm_file
+from way import way_through
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK, PAGES = ROOT / "book", ROOT / "build" / "pages"
@@ -80,7 +83,7 @@ def collect(executed: Path, status: dict) -> None:
     """
     shutil.rmtree(PAGES, ignore_errors=True)
     skipped = shutil.ignore_patterns(
-        "*.ipynb", "*.py", "*.toml", "requirements.txt", "__pycache__"
+        "*.ipynb", "*.py", "*.toml", "experiments", "__pycache__"
     )
     shutil.copytree(BOOK, PAGES, ignore=skipped)
     minutes = {}
@@ -89,22 +92,30 @@ def collect(executed: Path, status: dict) -> None:
         if path.exists():
             notebook = nbformat.read(path, 4)
             minutes[source.stem] = reading_minutes(notebook)
-            say_how_long(notebook, minutes[source.stem], status[source.stem])
+            entry = status[source.stem]
+            say_how_long(notebook, source.stem, minutes[source.stem], entry)
             nbformat.write(notebook, PAGES / source.name)
-    add_minutes(PAGES / "intro.md", minutes)
+    face.put_cards(PAGES / "intro.md", minutes)
+    face.save_cards(PAGES)
+    add_minutes(PAGES / "teaching.md", minutes)
+    slides.link_decks(PAGES / "teaching.md", slides.save_decks(PAGES))
     with (PAGES / "status.md").open("a", encoding="utf8") as page:
         page.write(status_table(minutes, status))
+    face.fetch_fonts(PAGES / "vendor")
     write_config()
 
 
 def say_how_long(
-    notebook: nbformat.NotebookNode, minutes: int, entry: dict
+    notebook: nbformat.NotebookNode, name: str, minutes: int, entry: dict
 ) -> None:
-    """A line under the title: minutes to read, seconds it took to run."""
+    """Under the title: minutes to read, seconds it took to run, where we are."""
     ran = duration(entry["seconds"])
     line = f"{minutes} minutes to read · ran in {ran} when this page was built"
+    way = way_through(name)
     # raw, so that a shared link's description begins with the chapter's own words
-    line = f'\n\n```{{raw}} html\n<p class="reading-time">{line}</p>\n```'
+    line = (
+        f'\n\n```{{raw}} html\n<p class="reading-time">{line}</p>\n{way}\n```'
+    )
     notebook.cells[0].source = notebook.cells[0].source.rstrip() + line
 
 
@@ -116,7 +127,7 @@ def duration(seconds: float) -> str:
 
 
 def add_minutes(page: Path, minutes: dict[str, int]) -> None:
-    """A third column in the first page's table of chapters."""
+    """A last column in a page's table of chapters."""
     by_label = {f"ch:{name[:2]}": value for name, value in minutes.items()}
     lines = page.read_text("utf8").splitlines()
     row = re.compile(r"\| \{ref\}`\d+ <(ch:\d\d)>` \|")
@@ -207,9 +218,10 @@ def build_html(say: Callable[[str], None]) -> int:
 
 
 def mend(page: Path) -> None:
-    """Make the theme's markup accessible."""
+    """Make the theme's markup accessible, and let diagrams take its colours."""
     text = before = page.read_text("utf8")
     for pattern, better in MENDED:
         text = pattern.sub(better, text)
+    text = face.inline_diagrams(text)
     if text != before:
         page.write_text(text, "utf8")

@@ -20,14 +20,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from PIL import Image
-from weaktr_core import crf, data, metrics, pretrained, pseudo_labels
-from weaktr_core.checkpoints import load_checkpoint
+from weaktr_core import data
 from weaktr_core.config import preset
 from weaktr_core.data.transforms import to_batch
 from weaktr_core.figures import show_image, show_mask, show_overlay
 from weaktr_core.figures.style import HEAT
-from weaktr_core.inference import infer_cams, make_views, tagged_scores
-from weaktr_core.training_cam import train_or_load
+from weaktr_core.labels import crf, pseudo_labels
+from weaktr_core.labels.views import infer_cams, make_views, tagged_scores
+from weaktr_core.networks import pretrained
+from weaktr_core.networks.checkpoints import load_checkpoint
+from weaktr_core.scores import metrics
+from weaktr_core.train.cam import train_or_load
 
 TARGET = Path(__file__).parent / "vendor" / "story.png"
 COUNT = 60

@@ -10,7 +10,7 @@ import time
 import timm
 import torch
 
-from weaktr_core.model import WeakTr
+from weaktr_core.networks.cam import WeakTr
 
 SIZE, ROUNDS = (384, 512), 9
 

@@ -6,7 +6,7 @@ Slow and hungry, and easy to read. What the package computes must equal this.
 import timm
 import torch
 
-from weaktr_core.model import WeakTr
+from weaktr_core.networks.cam import WeakTr
 
 TINY = {"embed_dim": 48, "depth": 3, "num_heads": 3}
 BACKBONES = {
@@ -40,7 +40,7 @@ def naive_maps(tokens, model, head_weights):
     h, w = tokens.grid
     k, n = model.num_classes, h * w
     cross = fused[:, :k, -n:]  # (B, K, N)
-    if cap := model.options["cap"]:
+    if (cap := model.options["cap"]) < torch.inf:
         cross = torch.minimum(cross, cap * cross.mean(dim=-1, keepdim=True))
     grid = tokens.patches.transpose(1, 2).unflatten(2, (h, w))
     coarse = model.patch_head(grid).detach().relu().flatten(2)

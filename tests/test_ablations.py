@@ -9,25 +9,23 @@ import torch
 from naive import tiny_model
 
 from weaktr_core import data
-from weaktr_core.data.transforms import to_batch
-from weaktr_core.metrics import THRESHOLDS, ScoredImage, SweepCounter
-from weaktr_core.model import WeakTr
-from weaktr_core.pseudo_labels import label_free_threshold
+from weaktr_core.labels.pseudo_labels import label_free_threshold
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.scores.metrics import THRESHOLDS, ScoredImage, SweepCounter
 
-RESULTS = Path(__file__).parents[1] / "data" / "results"
-STATISTICS = ((0.5,) * 3, (0.5,) * 3)
+EXPERIMENTS = Path(__file__).parents[1] / "book" / "experiments"
 CLASSES = 10
 
 
 @pytest.fixture(scope="module")
 def scripts():
-    sys.path.insert(0, str(RESULTS))
+    sys.path.insert(0, str(EXPERIMENTS))
     import ablations
     import baselines
     import fusions
 
     yield ablations, baselines, fusions
-    sys.path.remove(str(RESULTS))
+    sys.path.remove(str(EXPERIMENTS))
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +56,15 @@ def test_a_digest_is_enough_for_the_fine_logits_of_any_fusion(scripts, model):
         name: anew.build_fusion(values["kind"], *model.backbone.shape)
         for name, values in anew.FUSIONS.items()
     }
-    digest = anew.digest(model, fusions, scenes, STATISTICS)
-    images = to_batch([scene.image for scene in scenes], STATISTICS)
+    digest = anew.digest(model, fusions, scenes)
+    images = model.prepare([scene.image for scene in scenes])
     tokens = model.encode(images)
     logits = digest.fine_logits(digest.own, torch.arange(4))
     expected = model(images).fine_logits
     # rows are stored as float16
     assert torch.allclose(logits, expected, rtol=2e-3, atol=1e-5)
     for name, fusion in fusions.items():
-        weights = anew.weigh(fusion, digest.features[name])
+        weights = fusion.weigh(digest.features[name])
         assert torch.allclose(weights, fusion(tokens.layers), atol=1e-4), name
 
 
@@ -76,10 +74,10 @@ def test_training_a_fusion_lowers_the_fine_loss(scripts, model):
     config = anew.CamConfig(epochs=20, batch_size=8, fusion_lr=0.01)
     torch.manual_seed(0)
     fusions = {"one": anew.build_fusion("adaptive", *model.backbone.shape)}
-    seen = anew.digest(model, fusions, scenes, STATISTICS)
+    seen = anew.digest(model, fusions, scenes)
 
     def loss():
-        weights = anew.weigh(fusions["one"], seen.features["one"])
+        weights = fusions["one"].weigh(seen.features["one"])
         return anew.tag_loss(seen.fine_logits(weights, torch.arange(16)), seen.tags)
 
     before = loss().item()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from naive import BACKBONES, tiny_vit
 
-from weaktr_core.attention import attention_maps, record_attention
+from weaktr_core.method.attention import attention_maps, record_attention
 
 
 @pytest.mark.parametrize("name", BACKBONES)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 PAGES = sorted(BOOK.glob("*.md"))
-COLAB = 'import sys\n\nif "google.colab" in sys.modules:\n    %pip install -q "git+{url}"'
+COLAB = 'import sys\n\nif "google.colab" in sys.modules:\n    %pip install -q "weaktr-core[notebooks] @ git+{url}"'
 ROLE = r"\{%s\}`(?:[^`<]*<)?([^`>]+)>?`"
 # cut out before prose is read by a spelling checker or counted
 NOT_PROSE = re.compile(r"```\{code.*?```|\$\$.*?\$\$|\$[^$]+\$|`[^`]*`|https?://\S+", re.S)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from canvases import heat_colours
 
-from weaktr_core.metrics import ScoredImage, threshold_sweep
+from weaktr_core.scores.metrics import ScoredImage, threshold_sweep
 from weaktr_core.widgets.bundle import bundle
 from weaktr_core.widgets.host import FOLDER
 

@@ -5,7 +5,7 @@ import torch
 from naive import BACKBONES, naive_maps, tiny_model
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from weaktr_core import cams
+from weaktr_core.method import cams
 
 SIZES = [(64, 64), (96, 64), (50, 77)]
 

@@ -4,8 +4,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from weaktr_core.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
-from weaktr_core.model import WeakTr
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.checkpoints import (
+    CheckpointError,
+    load_checkpoint,
+    save_checkpoint,
+)
 
 VIT = {"embed_dim": 48, "depth": 2, "num_heads": 3}
 

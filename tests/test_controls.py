@@ -12,7 +12,7 @@ from PIL import Image
 from weaktr_core import look
 from weaktr_core.__main__ import main
 from weaktr_core.data.photos import PHOTOS, photo
-from weaktr_core.look import TROUBLES, explore_live
+from weaktr_core.look import explore_live
 from weaktr_core.widgets import explore_heads
 from weaktr_core.widgets.live import LiveExplorer, uploaded_file
 
@@ -32,7 +32,7 @@ def fake(name, photo, network):
 @pytest.fixture
 def live():
     photos = {name: partial(photo, name) for name in PHOTOS}
-    return LiveExplorer(fake, photos, "dinov2-s", TROUBLES)
+    return LiveExplorer(fake, photos, "dinov2-s")
 
 
 SEVEN = ipywidgets.__version__.startswith("7.")

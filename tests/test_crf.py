@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from weaktr_core import crf
-from weaktr_core.crf import CRF_PRESETS, CrfUnavailableError, crf_on_labels
+from weaktr_core.labels import crf
+from weaktr_core.labels.crf import CRF_PRESETS, CrfUnavailableError, crf_on_labels
 
 needs_crf = pytest.mark.skipif(
     not crf.crf_available(), reason="pydensecrf2 is not installed (needs a C compiler)"

@@ -4,8 +4,7 @@ import pytest
 import torch
 from naive import tiny_model
 
-from weaktr_core.checkpoints import count_parameters
-from weaktr_core.fusion import AdaptiveFusion, build_fusion
+from weaktr_core.method.fusion import AdaptiveFusion, build_fusion
 
 
 def weights_of(fusion, **options):
@@ -16,7 +15,7 @@ def weights_of(fusion, **options):
 
 def test_official_size_is_the_published_one():
     fusion = AdaptiveFusion(12, 6, 64, official=True)
-    assert count_parameters(fusion) == 1825
+    assert sum(p.numel() for p in fusion.parameters()) == 1825
 
 
 @pytest.mark.parametrize("official", [False, True])
@@ -68,3 +67,14 @@ def test_bad_names_are_explained():
         build_fusion("clever", 2, 3, 16)
     with pytest.raises(ValueError, match="'max' or 'mean'"):
         build_fusion("adaptive", 2, 3, 16, pool="median")
+
+
+@pytest.mark.parametrize("name", ["adaptive", "adaptive-v2", "adaptive-v1"])
+@pytest.mark.parametrize("official", [False, True])
+def test_what_is_pooled_is_all_that_is_weighed(name, official):
+    model = tiny_model(fusion=name, official=official)
+    layers = model.encode(torch.randn(2, 3, 64, 64)).layers
+    pooled = model.fusion.pool(layers)
+    assert not pooled.requires_grad  # so a fusion can be trained on stored numbers
+    assert torch.equal(model.fusion.weigh(pooled), model.fusion(layers))
+    assert torch.equal(model.fusion.weigh(pooled[1:]), model.fusion(layers)[1:])

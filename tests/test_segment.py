@@ -11,8 +11,8 @@ from PIL import Image
 from weaktr_core.__main__ import main
 from weaktr_core.commands.segment import find_photos
 from weaktr_core.data.files import read_mask
-from weaktr_core.data.scenes import CLASSES, scene
-from weaktr_core.photo_masks import enlarge
+from weaktr_core.data.scenes.scenes import CLASSES, scene
+from weaktr_core.labels.photos import enlarge
 
 SMALL = ["--preset", "smoke", "--set", "epochs=1", "precision=no", "img_size=48"]
 

@@ -3,14 +3,13 @@
 import pytest
 import torch
 
-from weaktr_core.checkpoints import (
+from weaktr_core.networks.checkpoints import (
     CheckpointError,
     load_checkpoint,
     load_segmenter,
     save_checkpoint,
 )
-from weaktr_core.pretrained import normalisation
-from weaktr_core.segmenter import Segmenter, ensemble
+from weaktr_core.networks.segmenter import Segmenter, ensemble
 
 TINY = {"embed_dim": 48, "depth": 2, "num_heads": 3}
 TABLE = {
@@ -69,12 +68,6 @@ def test_backbones_of_the_published_table_take_training_steps(name):
     assert losses[-1] < losses[0]
     unused = [n for n, p in model.named_parameters() if p.grad is None]
     assert not unused
-
-
-def test_each_backbone_brings_its_own_normalisation():
-    assert normalisation("vit-s")[0] == (0.5, 0.5, 0.5)
-    assert normalisation("deit-s")[0] == normalisation("dinov2-s")[0]
-    assert normalisation("eva02-s")[0] not in {(0.5,) * 3, normalisation("deit-s")[0]}
 
 
 def test_round_trip_and_the_wrong_kind_of_network(model, tmp_path):

@@ -7,10 +7,10 @@ import pytest
 import torch
 from parity_model import draw, image, stored
 
-from weaktr_core.decoder import MaskTransformer
-from weaktr_core.inference import make_views
-from weaktr_core.losses import gradient_clipping_loss
-from weaktr_core.windows import predict
+from weaktr_core.labels.views import make_views
+from weaktr_core.labels.windows import predict
+from weaktr_core.method.decoder import MaskTransformer
+from weaktr_core.method.losses import gradient_clipping_loss
 
 TOLERANCE = 1e-5  # of an array's largest value
 TRUTH = stored("segmenter")

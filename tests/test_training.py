@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 
 from weaktr_core.config import PRESETS, preset
 from weaktr_core.data import Scenes
-from weaktr_core.runs import Run, RunError
-from weaktr_core.training_cam import CamStage, build_cam_network, build_optimizer, train_cam
+from weaktr_core.train.cam import CamStage, build_cam_network, build_optimizer, train_cam
+from weaktr_core.train.runs import Run, RunError
 
 TRAIN, VAL = Scenes(24, 64, 0), Scenes(10, 64, 1)
 CONFIG = preset("smoke", precision="no")
@@ -60,7 +60,7 @@ def test_resumed_equals_uninterrupted(finished, tmp_path, monkeypatch):
 
 
 def test_a_complete_run_is_returned_at_once(finished, monkeypatch):
-    monkeypatch.setattr("weaktr_core.training_cam.CamStage", None)  # would fail if built
+    monkeypatch.setattr("weaktr_core.train.cam.CamStage", None)  # would fail if built
     again = train_cam(CONFIG, TRAIN, VAL, finished.folder, resume=True)
     assert again.history == finished.history
 

@@ -9,14 +9,14 @@ from parity_model import stored
 from safetensors.torch import load_file
 
 from weaktr_core.config import SEG_PRESETS, SegConfig, preset, seg_preset
-from weaktr_core.crf import CRF_PRESETS, crf_available
 from weaktr_core.data import DataError, Scenes
 from weaktr_core.data.files import read_mask
 from weaktr_core.data.masked import MaskedTensors, SegTransform, capped_crop
-from weaktr_core.evaluation_seg import evaluate_segmenter
-from weaktr_core.metrics import ConfusionMatrix
-from weaktr_core.training_cam import train_or_load
-from weaktr_core.training_seg import (
+from weaktr_core.labels.crf import CRF_PRESETS, crf_available
+from weaktr_core.scores.masks import evaluate_segmenter
+from weaktr_core.scores.metrics import ConfusionMatrix
+from weaktr_core.train.cam import train_or_load
+from weaktr_core.train.seg import (
     SegStage,
     build_segmenter,
     label_scenes,

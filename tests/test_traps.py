@@ -15,22 +15,22 @@ import pytest
 import torch
 
 import weaktr_core
-from weaktr_core.checkpoints import load_checkpoint, save_checkpoint
 from weaktr_core.config import PRESETS, preset
 from weaktr_core.data.coco import CLASSES, class_of_category
-from weaktr_core.fusion import AdaptiveFusion, reduced
-from weaktr_core.grid import official_position_table
-from weaktr_core.inference import make_views
-from weaktr_core.losses import gradient_clipping_loss
-from weaktr_core.metrics import (
+from weaktr_core.labels.views import make_views
+from weaktr_core.method.fusion import AdaptiveFusion, reduced
+from weaktr_core.method.grid import official_position_table
+from weaktr_core.method.losses import gradient_clipping_loss
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.checkpoints import load_checkpoint, save_checkpoint
+from weaktr_core.networks.segmenter import Segmenter
+from weaktr_core.scores.metrics import (
     ScoredImage,
     average_precision,
     per_image_average_precision,
     threshold_sweep,
 )
-from weaktr_core.model import WeakTr
-from weaktr_core.segmenter import Segmenter
-from weaktr_core.training_cam import build_cam_network, build_optimizer, official_cosine
+from weaktr_core.train.cam import build_cam_network, build_optimizer, official_cosine
 
 TINY = {"embed_dim": 48, "depth": 2, "num_heads": 3}
 PHOTO = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -126,8 +126,8 @@ import torch
 from accelerate import Accelerator
 from weaktr_core.config import preset
 from weaktr_core.data import Scenes
-from weaktr_core.training import train_epoch
-from weaktr_core.training_cam import CamStage, train_cam
+from weaktr_core.train.loop import train_epoch
+from weaktr_core.train.cam import CamStage, train_cam
 accelerator = Accelerator(cpu=True)
 stage = CamStage(preset("smoke"), Scenes(16, 64, 0), Scenes(2, 64, 1))
 model, optimizer, loader = accelerator.prepare(stage.model, stage.optimizer, stage.loader)

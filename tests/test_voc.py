@@ -193,7 +193,8 @@ def test_sbd_mask_without_the_field_is_named(voc, sbd):
 
 
 def test_unknown_split_and_empty_folder(voc, tmp_path):
-    assert "'test'" in error_of(lambda: VOC2012(voc, "test"))
+    message = error_of(lambda: VOC2012(voc, "test"))
+    assert "test.txt" in message and "train, trainval, val" in message
     empty = tmp_path / "empty"
     empty.mkdir()
     (empty / "readme.txt").write_text("")
@@ -309,3 +310,90 @@ def test_real_photos():
     for sample in VOC2012(root, "val"):
         drawn = np.setdiff1d(np.unique(sample.mask), [0, 255]) - 1
         assert drawn.tolist() == np.flatnonzero(sample.tags).tolist()
+
+
+LISTS = [
+    ("any", "2007_b\n", ["2007_b"]),
+    ("bom", "\ufeff2007_a\r\n\r\n2007_b \n", ["2007_a", "2007_b"]),
+    ("train_aug", "/JPEGImages/2007_a.jpg /SegmentationClassAug/2007_a.png\n", ["2007_a"]),
+    ("cat_train", "2007_a  1\n2007_b -1\n", ["2007_a", "2007_b"]),
+    ("blanks", "my cat 2\n", ["my cat 2"]),
+]
+
+
+@pytest.mark.parametrize("split, text, names", LISTS)
+def test_any_list_is_a_split_in_every_form_that_goes_round(voc, split, text, names):
+    write_photo(voc / "JPEGImages" / "my cat 2.JPG")
+    write_xml(voc, "my cat 2", ["cat"])
+    path = voc / "ImageSets" / "Segmentation" / f"{split}.txt"
+    path.write_bytes(text.encode("utf8"))
+    assert [sample.name for sample in VOC2012(voc, split)] == names
+
+
+@pytest.mark.parametrize(
+    "line", ["../../a", "/etc/passwd", "C:\\a", "/JPEGImages/../../a.jpg"]
+)
+def test_names_that_lead_out_of_the_folder_are_refused(voc, line):
+    (voc / "ImageSets" / "Segmentation" / "train.txt").write_text(line + "\n")
+    assert "inside its folder" in error_of(lambda: VOC2012(voc))
+
+
+@pytest.fixture
+def own(voc):
+    """The same photos below a folder that is not called VOC2012, classes of one's own."""
+    folder = voc.rename(voc.parent.parent / "mine")
+    for name, objects in {
+        "2007_a": ["Käfer"],
+        "2007_b": ["cat", "Ka\u0308fer"],
+        "2007_c": [],
+    }.items():
+        write_xml(folder, name, objects)
+        (folder / "SegmentationClass" / f"{name}.png").unlink()
+    return folder
+
+
+def test_names_of_ones_own_are_classes(own):
+    first, second = VOC2012(own)
+    assert VOC2012(own, "val").classes == VOC2012(own).classes == ("Käfer", "cat")
+    assert first.tags.tolist() == [1, 0] and second.tags.tolist() == [1, 1]
+
+
+def test_without_lists_every_fifth_photo_measures(own):
+    for path in (own / "ImageSets" / "Segmentation").iterdir():
+        path.unlink()
+    for name in "defghijk":
+        write_photo(own / "JPEGImages" / f"{name}.png")
+    assert (len(VOC2012(own)), len(VOC2012(own, "val"))) == (9, 2)
+    (own / "ImageSets" / "Segmentation" / "default.txt").write_text("d\ne\n")
+    assert VOC2012(own).names == ["d", "e"]
+
+
+def test_a_labelmap_gives_classes_and_the_colours_of_masks(own):
+    text = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:255,0,0::\nKäfer:0,9,0::\n"
+    (own / "labelmap.txt").write_text(text, "utf8")
+    drawn = np.zeros((8, 12, 3), np.uint8)
+    drawn[:2], drawn[6:] = (255, 0, 0), (0, 9, 0)
+    Image.fromarray(drawn).save(own / "SegmentationClass" / "2007_a.png")
+    sample = VOC2012(own)[0]
+    assert VOC2012(own).classes == ("cat", "Käfer") and sample.tags.tolist() == [0, 1]
+    assert sample.mask[:, 0].tolist() == [1, 1, 0, 0, 0, 0, 2, 2]
+    drawn[3] = (1, 2, 3)
+    Image.fromarray(drawn).save(own / "SegmentationClass" / "2007_a.png")
+    assert "came 1,2,3" in error_of(lambda: VOC2012(own)[0])
+
+
+@pytest.mark.parametrize("turn, shape", [(6, (8, 12)), (8, (12, 8)), (3, (8, 12))])
+def test_a_mask_of_ones_own_is_turned_with_its_photo_or_refused(own, turn, shape):
+    exif = Image.Exif()
+    exif[ORIENTATION] = turn
+    write_photo(own / "JPEGImages" / "2007_a.jpg", exif=exif)
+    mask = np.zeros(shape, np.uint8)
+    mask[0] = 1  # the upper edge of the pixels that it was drawn on
+    write_mask(own / "SegmentationClass" / "2007_a.png", mask)
+    if turn == 3:
+        assert "either way up" in error_of(lambda: VOC2012(own)[0])
+        return
+    sample = VOC2012(own)[0]
+    assert sample.image.shape == (12, 8, 3) and sample.mask.shape == (12, 8)
+    # EXIF 6 turns the stored upper edge to the right; an upright mask stays as it is
+    assert (sample.mask[:, -1] if turn == 6 else sample.mask[0]).all()

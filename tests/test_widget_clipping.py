@@ -7,7 +7,7 @@ import pytest
 import torch
 from canvases import heat_colours, pixels
 
-from weaktr_core.losses import clipping_threshold
+from weaktr_core.method.losses import clipping_threshold
 from weaktr_core.widgets import explore_clipping
 from weaktr_core.widgets.clipping import STEP, pack_loss, unpack_loss
 

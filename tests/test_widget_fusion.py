@@ -6,10 +6,11 @@ import torch
 from canvases import heat_colours, live_html, pixels
 from naive import tiny_model
 
-from weaktr_core import cams, metrics
 from weaktr_core.figures.style import PALETTE
-from weaktr_core.grid import map_to_image
 from weaktr_core.look import fusion_inputs
+from weaktr_core.method import cams
+from weaktr_core.method.grid import map_to_image
+from weaktr_core.scores import metrics
 from weaktr_core.widgets import explore_fusion
 from weaktr_core.widgets.pack import pack_rows, unpack, unpack_rows
 
@@ -416,7 +417,7 @@ def test_without_patch_rows_there_is_no_fine_cam(opened):
     plain = [{k: v for k, v in one.items() if k != "patch_rows"} for one in INPUTS]
     page = opened(
         explore_fusion(
-            PHOTOS, plain, MASKS, class_names=NAMES, cap=None, host="html"
+            PHOTOS, plain, MASKS, class_names=NAMES, cap=np.inf, host="html"
         )._repr_html_()
     )
     assert page.locator(".wt-stage-fine_cam").count() == 0

@@ -2,8 +2,8 @@
 
 import torch
 
-from weaktr_core.inference import View, make_views
-from weaktr_core.windows import predict, sliding_logits, window_starts
+from weaktr_core.labels.views import View, make_views
+from weaktr_core.labels.windows import predict, sliding_logits, window_starts
 
 
 def colours(images):

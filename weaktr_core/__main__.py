@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 
-from weaktr_core.commands.common import UsageError
+from weaktr_core.commands.common import Parser, UsageError
 from weaktr_core.commands.doctor import add_doctor
 from weaktr_core.commands.evaluate import add_evaluate
 from weaktr_core.commands.explore import add_explore
 from weaktr_core.commands.labels import add_make_labels
 from weaktr_core.commands.segment import add_segment
 from weaktr_core.commands.train import add_train_cam, add_train_seg
+from weaktr_core.errors import WeakTrError
 
 EPILOG = """\
 From tags to masks:
@@ -32,49 +34,63 @@ at once, without a download.
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; 0 if all went well, 1 with one line on stderr if not."""
-    arguments = build_parser().parse_args(argv)
+    """Run one command; 0 if all went well, else one line on stderr.
+
+    Returns:
+        1 for an error, 2 for arguments that make no sense, 130 for Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        arguments = build_parser().parse_args(argv)
+    except UsageError as error:
+        complain(str(error))
+        return 2
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for noisy in ("timm", "matplotlib", "accelerate"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    return run(arguments)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command, and say in one line what went wrong; ``--debug`` traces it."""
     try:
         arguments.run_command(arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         complain("interrupted; finished epochs and files are kept, --resume continues")
         return 130
-    except known_errors() as error:
-        complain(str(error))
+    except Exception as error:
+        if arguments.debug:
+            raise
+        complain(in_one_line(error))
         return 1
     return 0
 
 
+def in_one_line(error: Exception) -> str:
+    """What is said about an error: all of it if it is meant for the user."""
+    if isinstance(error, (WeakTrError, FloatingPointError)):
+        return str(error)
+    if isinstance(error, BrokenPipeError):
+        # whatever is still buffered must not raise again when Python shuts down
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return "the program that read the output has gone"
+    if isinstance(error, OSError):
+        return ": ".join(str(part) for part in (error.filename, error.strerror) if part)
+    kind = type(error).__name__
+    return f"{kind}: {error} (this should have been caught; --debug shows where it was)"
+
+
 def complain(message: str) -> None:
     """One clear line for the user."""
-    sys.stderr.write(f"weaktr: {message}\n")
-
-
-def known_errors() -> tuple[type[Exception], ...]:
-    """Errors whose text is meant for the user; anything else is a bug and traced."""
-    from weaktr_core.checkpoints import CheckpointError
-    from weaktr_core.crf import CrfUnavailableError
-    from weaktr_core.data import DataError
-    from weaktr_core.pretrained import WeightsUnavailableError
-    from weaktr_core.runs import RunError
-
-    return (
-        CheckpointError,
-        CrfUnavailableError,
-        DataError,
-        RunError,
-        WeightsUnavailableError,
-        FloatingPointError,
-        UsageError,
-    )
+    sys.stderr.write(f"weaktr: {' '.join(message.split())}\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m weaktr_core",
         description="WeakTr: pixel masks from image tags.",
         epilog=EPILOG,

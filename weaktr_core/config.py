@@ -52,7 +52,7 @@ class CamConfig(_Config):
         frozen_layers: blocks, counted from the input, that are not trained, with the
             embeddings before them. Saves their backward pass.
         vit_options: passed to timm, for instance drop_path_rate.
-        model: options of `weaktr_core.model.WeakTr`.
+        model: options of `weaktr_core.networks.cam.WeakTr`.
         epochs, batch_size: as they say; the batch is per device.
         backbone_lr, class_token_lr, head_lr, fusion_lr: peak learning rates of the
             transformer, its class tokens, the two classifiers, the fusion.
@@ -109,7 +109,7 @@ class SegConfig(_Config):
 
     Attributes:
         backbone, pretrained, vit_options, frozen_layers: as in `CamConfig`.
-        decoder: options of `weaktr_core.decoder.MaskTransformer`.
+        decoder: options of `weaktr_core.method.decoder.MaskTransformer`.
         img_size: side of the square crops, pixels.
         short_side: of an image at ratio 1, in training and evaluation; None keeps it.
         train_ratios: smallest and largest random resize.

@@ -14,28 +14,27 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from weaktr_core.attention import attention_maps, record_attention
-from weaktr_core.checkpoints import CheckpointError, load_checkpoint
 from weaktr_core.data.photos import PHOTOS, photo
 from weaktr_core.data.transforms import resize_short_side, to_batch
-from weaktr_core.model import WeakTr
-from weaktr_core.pretrained import WeightsUnavailableError, load_vit, normalisation
-from weaktr_core.runs import Run, RunError
+from weaktr_core.method.attention import attention_maps, record_attention
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.checkpoints import load_checkpoint
+from weaktr_core.networks.pretrained import load_vit, normalisation
 from weaktr_core.runtime import write_atomically
+from weaktr_core.train.runs import Run
 from weaktr_core.widgets.heads import explore_heads
 from weaktr_core.widgets.host import choose_host
 from weaktr_core.widgets.live import LiveExplorer
 
 MOST_PATCHES = 1024  # their attention takes 300 MB in a network of 72 heads
 MOST_VALUES = 1.6e6  # of attention in a page, which is then about 2 MB large
-TROUBLES = (RunError, CheckpointError, WeightsUnavailableError)
 
 
 def open_run(folder: str) -> WeakTr:
     """The best CAM network of a folder written by train-cam.
 
     Raises:
-        RunError, CheckpointError: the folder holds no run, or of another step.
+        WeakTrError: the folder holds no run, or one of another step.
     """
     run = Run(folder)
     _ = run.config  # a missing run is said as such
@@ -201,7 +200,7 @@ def explore_live(
     if where == "html":
         return explore(PHOTOS[0], photo(PHOTOS[0]), network)
     photos = {name: partial(photo, name) for name in PHOTOS}
-    return LiveExplorer(explore, photos, network, TROUBLES)
+    return LiveExplorer(explore, photos, network)
 
 
 # ---- what the fusion weighs

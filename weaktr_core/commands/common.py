@@ -6,13 +6,22 @@ import argparse
 import ast
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from weaktr_core.config import CamConfig, SegConfig
+from weaktr_core.errors import WeakTrError
 
 
-class UsageError(Exception):
+class UsageError(WeakTrError):
     """A request that cannot be met: one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Complains in one line, which the caller prints, instead of showing its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print."""
+        raise UsageError(f"{message} ({self.prog} --help)")
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -40,6 +49,9 @@ def add_command(
         description=f"{summary} {details}",
         epilog="\n".join(["examples:", *shown]) if shown else None,
         formatter_class=Help,
+    )
+    command.add_argument(
+        "--debug", action="store_true", help="trace errors instead of saying them in a line"
     )
     command.set_defaults(run_command=function)
     return command
@@ -71,10 +83,10 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 def load_run(folder: str) -> tuple[Any, Any, Any]:
     """Network, settings and input statistics of a run of either step."""
-    from weaktr_core.checkpoints import load_checkpoint, load_segmenter
-    from weaktr_core.pretrained import normalisation
-    from weaktr_core.runs import Run
+    from weaktr_core.networks.checkpoints import load_checkpoint, load_segmenter
+    from weaktr_core.networks.pretrained import normalisation
     from weaktr_core.runtime import default_device
+    from weaktr_core.train.runs import Run
 
     run = Run(folder)
     settings = run.config
@@ -86,8 +98,8 @@ def load_run(folder: str) -> tuple[Any, Any, Any]:
 
 def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
     """Network, settings, dataset and input statistics of a run of either step."""
-    from weaktr_core.checkpoints import CheckpointError
-    from weaktr_core.runs import Run
+    from weaktr_core.networks.checkpoints import CheckpointError
+    from weaktr_core.train.runs import Run
 
     model, config, statistics = load_run(arguments.run)
     where = arguments.data or Run(arguments.run).config["data"]
@@ -103,18 +115,18 @@ def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
 
 def views_of(arguments: argparse.Namespace, config: CamConfig | SegConfig):
     """Scales asked for, or those of the run; each also mirrored."""
-    from weaktr_core.inference import make_views
+    from weaktr_core.labels.views import make_views
 
     scales = config.eval_ratios if isinstance(config, SegConfig) else config.scales
     return make_views(arguments.scales or scales)
 
 
-CRF_NAMES = ("voc-cam", "coco-cam", "voc-seg", "coco-seg")  # of weaktr_core.crf
+CRF_NAMES = ("voc-cam", "coco-cam", "voc-seg", "coco-seg")  # of weaktr_core.labels.crf
 
 
 def crf_settings(name: str):
     """Published settings by name; complains at once where the library is missing."""
-    from weaktr_core.crf import CRF_PRESETS, require_crf
+    from weaktr_core.labels.crf import CRF_PRESETS, require_crf
 
     if name == "none":
         return None

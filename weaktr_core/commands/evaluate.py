@@ -52,7 +52,7 @@ def add_evaluate(commands) -> None:
 
 def evaluate_command(arguments: argparse.Namespace) -> None:
     """Score whichever network the run trained."""
-    from weaktr_core.runs import Run
+    from weaktr_core.train.runs import Run
 
     if Run(arguments.run).config.get("step") == 2:
         evaluate_seg_command(arguments)
@@ -62,12 +62,12 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
 
 def evaluate_cam_command(arguments: argparse.Namespace) -> None:
     """CAM network: AP, mIoU of each stage and, if asked, JSON."""
-    from weaktr_core.evaluation import (
+    from weaktr_core.runtime import write_json
+    from weaktr_core.scores.cams import (
         evaluate_cams,
         scores_as_json,
         scores_as_text,
     )
-    from weaktr_core.runtime import write_json
 
     model, config, data, statistics = open_run(arguments)
     scores = evaluate_cams(
@@ -86,9 +86,9 @@ def evaluate_cam_command(arguments: argparse.Namespace) -> None:
 
 def evaluate_seg_command(arguments: argparse.Namespace) -> None:
     """Segmentation network: table, JSON, masks, and a picture of what is confused."""
-    from weaktr_core.evaluation_seg import evaluate_segmenter
     from weaktr_core.figures.segmentation import save_confusion
     from weaktr_core.runtime import write_json
+    from weaktr_core.scores.masks import evaluate_segmenter
 
     model, config, data, statistics = open_run(arguments)
     ratios = tuple(arguments.scales or config.eval_ratios)

@@ -59,7 +59,7 @@ def add_make_labels(commands) -> None:
 
 def make_labels_command(arguments: argparse.Namespace) -> None:
     """CAM files, palette masks, an overview sheet, and scores where masks exist."""
-    from weaktr_core.pseudo_labels import LabelRecipe, make_cams, make_masks
+    from weaktr_core.labels.pseudo_labels import LabelRecipe, make_cams, make_masks
 
     model, config, data, statistics = open_run(arguments)
     if not isinstance(config, CamConfig):
@@ -83,7 +83,7 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
 
 def choose_threshold(wanted: str, data, cams: Path) -> float:
     """A number as it is; 'otsu' and 'peek' computed, and said what they are."""
-    from weaktr_core.pseudo_labels import label_free_threshold, read_cams, sweep_cams
+    from weaktr_core.labels.pseudo_labels import label_free_threshold, read_cams, sweep_cams
 
     if wanted == "peek":
         sweep = sweep_cams(data, cams)

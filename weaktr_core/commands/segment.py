@@ -25,7 +25,7 @@ from weaktr_core.commands.common import (
 from weaktr_core.config import CamConfig
 
 if TYPE_CHECKING:
-    from weaktr_core.photo_masks import Segmented
+    from weaktr_core.labels.photos import Segmented
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
@@ -116,7 +116,7 @@ def segment_command(arguments: argparse.Namespace) -> None:
 
 def make_segmenter(arguments: argparse.Namespace) -> tuple[Callable, list[str]]:
     """The network of the run, ready for photos, and its class names."""
-    from weaktr_core.photo_masks import CamSegmenter, MaskSegmenter
+    from weaktr_core.labels.photos import CamSegmenter, MaskSegmenter
 
     if arguments.size is not None and arguments.size < 32:
         raise UsageError(f"--size is 32 pixels or more, got {arguments.size}")
@@ -174,7 +174,7 @@ def choose_background(wanted: str | None, run: str, config: CamConfig) -> float:
 
 def choose_crf(wanted: str, automatic: str):
     """Settings by name; ``auto`` goes without where the library is missing, and says so."""
-    from weaktr_core.crf import crf_available
+    from weaktr_core.labels.crf import crf_available
 
     if wanted == "auto" and not crf_available():
         log("without CRF: pydensecrf2 is not installed")
@@ -234,8 +234,8 @@ class Desk:
     def write(self, name: str, photo: np.ndarray, found: Segmented, segmenter) -> None:
         """Mask, overlay, and an explorer while there are some left."""
         from weaktr_core.figures.segmentation import save_overlay
-        from weaktr_core.photo_masks import CamSegmenter
-        from weaktr_core.pseudo_labels import write_mask
+        from weaktr_core.labels.photos import CamSegmenter
+        from weaktr_core.labels.pseudo_labels import write_mask
 
         write_mask(self.folder / "masks" / f"{name}.png", found.labels)
         # with more than ten classes some share a colour: hand them out as they are met

@@ -40,7 +40,7 @@ def add_train_cam(commands) -> None:
 
 def train_cam_command(arguments: argparse.Namespace) -> None:
     """Train, and say where the result is."""
-    from weaktr_core.training_cam import train_cam
+    from weaktr_core.train.cam import train_cam
 
     config = configure(preset, arguments)
     train, val = open_training_data(arguments, config.img_size)
@@ -73,7 +73,7 @@ def add_train_seg(commands) -> None:
 def train_seg_command(arguments: argparse.Namespace) -> None:
     """Train, and say where the result is."""
     from weaktr_core.data.masked import Relabelled
-    from weaktr_core.training_seg import train_seg
+    from weaktr_core.train.seg import train_seg
 
     config = configure(seg_preset, arguments)
     train, val = open_training_data(arguments, config.img_size)

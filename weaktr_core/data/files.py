@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import struct
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,17 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from weaktr_core.data.sample import DataError
-
-# What Pillow raises, format by format, for files that are cut off or damaged.
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    Image.DecompressionBombError,
-)
+from weaktr_core.data.sample import IGNORE, DataError
 
 
 def file_error(path: str | Path, expected: str, came: object) -> DataError:
@@ -55,8 +45,9 @@ def read_image(path: str | Path, upright: bool = False) -> np.ndarray:
     """Decode a photo.
 
     Args:
-        path: any 8-bit format Pillow reads; grey and CMYK photos become RGB.
-        upright: turn the photo as its EXIF orientation asks. Wrong for VOC and
+        path: any 8-bit format Pillow reads; grey and CMYK photos become RGB, of an
+            animation the first picture is taken.
+        upright: turn the photo as its EXIF orientation asks. Wrong for official VOC and
             COCO, whose masks and boxes follow the pixels as they are stored.
 
     Returns:
@@ -65,7 +56,7 @@ def read_image(path: str | Path, upright: bool = False) -> np.ndarray:
     Raises:
         DataError: the file is missing, cut off, or no 8-bit photo.
     """
-    with _decoding(path, "a photo") as picture:
+    with decoding(path, "a photo") as picture:
         if picture.mode[0] in "IF":  # converting these would clip, not scale
             raise file_error(path, "8 bits a channel", f"mode {picture.mode}")
         turned = ImageOps.exif_transpose(picture) if upright else picture
@@ -79,13 +70,17 @@ def read_mask(path: str | Path) -> np.ndarray:
         (height, width) uint8, the indices and not the palette's colours.
 
     Raises:
-        DataError: the file is missing, cut off, or stores colours.
+        DataError: the file is missing, cut off, stores colours or ids above 255.
     """
-    expected = "a mask of class ids (8-bit palette or grey)"
-    with _decoding(path, expected) as picture:
-        if picture.mode not in ("P", "L"):
-            raise file_error(path, expected, f"an image of mode {picture.mode}")
-        return np.array(picture)
+    expected = "a mask of class ids (palette or grey)"
+    with decoding(path, expected) as picture:
+        if picture.mode[0] not in "1PLI" or picture.mode in ("LA", "PA", "La"):
+            came = f"colours (mode {picture.mode}); a labelmap.txt can say what they mean"
+            raise file_error(path, expected, came)
+        ids = np.array(picture)
+    if ids.min(initial=0) < 0 or ids.max(initial=0) > IGNORE:
+        raise file_error(path, f"ids from 0 to {IGNORE}", f"{ids.min()} to {ids.max()}")
+    return ids.astype(np.uint8)
 
 
 def check_size(mask: np.ndarray, image: np.ndarray, path: str | Path) -> np.ndarray:
@@ -104,20 +99,58 @@ def check_size(mask: np.ndarray, image: np.ndarray, path: str | Path) -> np.ndar
     return mask
 
 
-def read_lines(path: Path) -> list[str]:
-    """The first word of each line that is not blank.
+def read_bytes(path: Path, expected: str) -> bytes:
+    """All of a file.
+
+    Raises:
+        DataError: it is missing, may not be read, or is a folder or a pipe.
+    """
+    try:
+        require_file(path, expected)
+        return path.read_bytes()
+    except OSError as error:
+        raise file_error(path, expected, reason(error)) from None
+
+
+def require_file(path: str | Path, expected: str) -> None:
+    """Complain about what would wait for ever, or is no file: pipes, devices, folders.
+
+    Raises:
+        DataError: something is there that is no ordinary file.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        raise file_error(path, expected, reason(error)) from None
+    if stat.S_ISDIR(mode):
+        raise file_error(path, expected, "Is a directory")
+    if not stat.S_ISREG(mode):
+        raise file_error(path, expected, "a pipe or device")
+
+
+def read_text(path: Path, expected: str) -> str:
+    """A file in UTF-8, with or without a byte-order mark.
+
+    Raises:
+        DataError: as `read_bytes`, or it holds other bytes.
+    """
+    try:
+        return read_bytes(path, expected).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        came = f"other bytes (at {error.start}); save it as UTF-8"
+        raise file_error(path, f"{expected} in UTF-8", came) from None
+
+
+def read_lines(path: Path, expected: str = "a list of image names") -> list[str]:
+    """Lines that are not blank, without the blanks around them.
 
     Raises:
         DataError: the file is missing, no text, or has no such line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise file_error(path, "a list of image names", _reason(error)) from None
-    names = [line.split()[0] for line in lines if line.strip()]
-    if not names:
-        raise file_error(path, "a list of image names", "an empty file")
-    return names
+    lines = [line.strip() for line in read_text(path, expected).splitlines()]
+    if not any(lines):
+        raise file_error(path, expected, "an empty file")
+    return [line for line in lines if line]
 
 
 def read_json(path: Path) -> dict:
@@ -127,16 +160,18 @@ def read_json(path: Path) -> dict:
         DataError: the file is missing, no valid JSON, or holds something else.
     """
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise file_error(path, "a JSON file", _reason(error)) from None
+        content = json.loads(read_bytes(path, "a JSON file"))
+    except (ValueError, RecursionError) as error:
+        raise file_error(path, "a JSON file", reason(error)) from None
     if not isinstance(content, dict):
         raise file_error(path, "a JSON object", f"a {type(content).__name__}")
     return content
 
 
 @contextmanager
-def _decoding(path: str | Path, expected: str) -> Iterator[Image.Image]:
+def decoding(path: str | Path, expected: str) -> Iterator[Image.Image]:
+    """Open a picture; whatever a damaged one makes Pillow raise becomes one line."""
+    require_file(path, expected)
     try:
         with Image.open(path) as picture:
             yield picture
@@ -144,11 +179,13 @@ def _decoding(path: str | Path, expected: str) -> Iterator[Image.Image]:
         size = Path(path).stat().st_size
         came = f"{size} bytes in no image format"
         raise file_error(path, expected, came) from None
-    except _BROKEN as error:
-        raise file_error(path, expected, _reason(error)) from error
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file raises almost anything in Pillow
+        raise file_error(path, expected, reason(error)) from error
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """Say what went wrong without repeating the path, as OSError does."""
     if isinstance(error, FileNotFoundError):
         return "no such file"

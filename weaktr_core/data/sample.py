@@ -8,6 +8,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from weaktr_core.errors import WeakTrError
+
 IGNORE = 255
 """Mask value of pixels nobody labelled; they never count in a score."""
 
@@ -47,5 +49,5 @@ class TaggedDataset(Protocol):
     def __iter__(self) -> Iterator[Sample]: ...
 
 
-class DataError(Exception):
+class DataError(WeakTrError):
     """A file or folder that is missing or broken: one line for the reader."""

@@ -123,7 +123,7 @@ def show_losses(history: Sequence[Mapping[str, Any]], axes: Axes | None = None) 
     """The three tag losses by epoch, beside what "perhaps" to every question costs.
 
     Args:
-        history: lines of `weaktr_core.runs.Run.history`; epoch 0 has no losses.
+        history: lines of `weaktr_core.train.runs.Run.history`; epoch 0 has no losses.
         axes: to draw into.
 
     Raises:
@@ -149,7 +149,7 @@ def show_cam_curve(history: Sequence[Mapping[str, Any]]) -> np.ndarray:
     Epochs that were not evaluated are left out.
 
     Args:
-        history: lines of `weaktr_core.runs.Run.history`.
+        history: lines of `weaktr_core.train.runs.Run.history`.
 
     Returns:
         (2,) axes: mIoU, average precision; both in per cent.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def explore_fusion(
     *,
     class_names: Sequence[str],
     names: Sequence[str] | None = None,
-    cap: float | None = 1.0,
+    cap: float = 1.0,
     host: str | None = None,
 ) -> Any:
     """Weigh all heads by hand; maps, masks and their mIoU follow at once.
@@ -45,7 +46,8 @@ def explore_fusion(
             than its photo; a few hundred pixels a side keep the mixer quick.
         class_names: K names.
         names: what the photos show; default "photo 1", …
-        cap: of the cross-attention map, see `weaktr_core.cams.cross_attention`.
+        cap: of the cross-attention map, see `weaktr_core.method.cams.cross_attention`.
+            No cap: `math.inf`.
         host: "live", "html", or None to find out, see `host.choose_host`.
 
     Returns:
@@ -82,7 +84,7 @@ def explore_fusion(
     top = max(2.0, float(np.ceil(2 * largest) / 2))
     data = dict(
         shape=[layers, heads],
-        cap=cap,
+        cap=cap if math.isfinite(cap) else None,  # JSON has no infinity
         top=top,
         stages=stages,
         labels=1 + len(class_names),

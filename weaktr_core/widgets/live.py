@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
+
+from weaktr_core.errors import WeakTrError
 
 Explore = Callable[[str, np.ndarray, str], Any]
 """Name and pixels of a photo, name of a network → a live `heads.explore_heads`."""
@@ -49,7 +51,6 @@ class LiveExplorer:
         explore: makes the explorer of a photo and a network.
         photos: name → a function that returns its pixels; the first is shown at once.
         network: name of the network to begin with.
-        troubles: exceptions of ``explore`` that are told to the reader.
 
     Attributes:
         explorer: the head explorer shown now, with its traits.
@@ -63,10 +64,8 @@ class LiveExplorer:
         explore: Explore,
         photos: Mapping[str, Callable[[], np.ndarray]],
         network: str,
-        troubles: Iterable[type[Exception]],
     ):
         self.explore, self.photos = explore, dict(photos)
-        self.troubles: tuple[type[Exception], ...] = (*troubles, ValueError)
         self.explorer: Any = None
         self._unlink: Callable[[], None] = lambda: None
         self._make_controls(network)
@@ -105,7 +104,7 @@ class LiveExplorer:
         self.message.value = f"Looking at {wanted[0]} with {wanted[1]} …"
         try:
             self._show(*wanted)
-        except self.troubles as error:
+        except (WeakTrError, ValueError) as error:
             # back to what is shown; that asks for nothing new
             self.photo.value, self.network.value = self._shown
             self.message.value = one_line(f"Not shown: {error}")

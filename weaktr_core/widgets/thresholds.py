@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from weaktr_core.metrics import THRESHOLDS, best_class
+from weaktr_core.scores.metrics import THRESHOLDS, best_class
 from weaktr_core.widgets.host import explorer
 from weaktr_core.widgets.pack import (
     check_photo,

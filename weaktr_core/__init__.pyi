@@ -1,0 +1,36 @@
+from . import data as data
+from . import figures as figures
+from . import labels as labels
+from . import method as method
+from . import networks as networks
+from . import scores as scores
+from . import train as train
+from . import widgets as widgets
+from .config import preset as preset
+from .config import seg_preset as seg_preset
+from .data import Sample as Sample
+from .data import open_dataset as open_dataset
+from .errors import WeakTrError as WeakTrError
+from .labels.photos import CamSegmenter as CamSegmenter
+from .labels.photos import MaskSegmenter as MaskSegmenter
+from .look import explore_photo as explore_photo
+from .method.attention import record_attention as record_attention
+from .method.decoder import MaskTransformer as MaskTransformer
+from .method.losses import gradient_clipping_loss as gradient_clipping_loss
+from .networks.cam import CamOutput as CamOutput
+from .networks.cam import WeakTr as WeakTr
+from .networks.checkpoints import load_checkpoint as load_checkpoint
+from .networks.checkpoints import load_segmenter as load_segmenter
+from .networks.checkpoints import save_checkpoint as save_checkpoint
+from .networks.official import read_official_cam as read_official_cam
+from .networks.official import read_official_segmenter as read_official_segmenter
+from .networks.pretrained import load_vit as load_vit
+from .networks.segmenter import Segmenter as Segmenter
+from .scores.cams import evaluate_cams as evaluate_cams
+from .scores.masks import evaluate_segmenter as evaluate_segmenter
+from .scores.metrics import threshold_sweep as threshold_sweep
+from .train.cam import train_cam as train_cam
+from .train.seg import train_seg as train_seg
+from .widgets.heads import explore_heads as explore_heads
+
+__version__: str

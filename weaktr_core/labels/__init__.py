@@ -1,0 +1,1 @@
+"""Maps → masks: views, windows, CRF, recipe, files. Never sees the truth."""

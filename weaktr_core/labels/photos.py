@@ -1,0 +1,167 @@
+"""Masks of photos that nobody has tagged, with a trained network of either step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from weaktr_core.data.transforms import Statistics, resize_short_side, to_batch
+from weaktr_core.labels.crf import CrfSettings, crf_on_probabilities
+from weaktr_core.labels.pseudo_labels import LabelRecipe
+from weaktr_core.labels.views import View, infer_cams, tagged_scores
+from weaktr_core.labels.windows import predict
+from weaktr_core.method.grid import map_to_image
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.segmenter import Segmenter
+
+WORKING_SIDE = 640  # pixels of the longer side; the CRF's reach is meant for such photos
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """A photo's mask and what it was looked through for.
+
+    Attributes:
+        labels: (height, width) uint8, 0 background or k + 1, as large as the photo.
+        probabilities: class index k → probability of its tag, from 0 to 1; None where
+            the tag was given.
+    """
+
+    labels: np.ndarray
+    probabilities: dict[int, float | None]
+
+    def describe(self, classes: Sequence[str]) -> list[str]:
+        """A phrase for each class: its tag's probability, its share of the pixels."""
+        phrases = []
+        for k, probability in self.probabilities.items():
+            tag = "" if probability is None else f"{100 * probability:.0f} % likely, "
+            share = (self.labels == k + 1).mean()
+            phrases.append(f"{classes[k]} ({tag}{100 * share:.0f} % of the pixels)")
+        return phrases or ["background only"]
+
+
+@dataclass(frozen=True)
+class CamSegmenter:
+    """Masks from a CAM network, which needs tags: given ones, or those it believes in.
+
+    Attributes:
+        model: a `WeakTr` in eval mode.
+        statistics: of its backbone.
+        views: scales and flips that are summed.
+        threshold: background score.
+        size: short side in pixels; None: the photo's own, up to twice what the network
+            was trained on.
+        tags: class indices k that are taken for granted.
+        crf: settings of `weaktr_core.labels.crf`, or None.
+    """
+
+    model: WeakTr
+    statistics: Statistics
+    views: Sequence[View]
+    threshold: float = 0.4
+    size: int | None = None
+    tags: tuple[int, ...] = ()
+    crf: CrfSettings | None = None
+
+    def __call__(self, photo: np.ndarray) -> Segmented:
+        """(height, width, 3) uint8 → mask and tags."""
+        working = at_most(photo, WORKING_SIDE)
+        seen = resize_short_side(working, self.size or self.own_size(working))
+        batch = to_batch([seen], self.statistics)
+        device = next(self.model.parameters()).device
+        maps, output = infer_cams(self.model, batch.to(device), self.views, ["fine_cam"])
+        found = self.believed(output.coarse_logits[0].float().sigmoid().tolist())
+        full = map_to_image(maps["fine_cam"], working.shape[:2])[0]  # (K, height, width)
+        is_there = np.isin(np.arange(len(full)), list(found))
+        scores, classes = tagged_scores(full, is_there)
+        labels = LabelRecipe(self.threshold, self.crf)(working, scores, classes)
+        return Segmented(enlarge(labels, photo.shape[:2]), found)
+
+    def believed(self, probabilities: Sequence[float]) -> dict[int, float | None]:
+        """Given tags, else every class of 0.5 or more and always the likeliest."""
+        if self.tags:
+            return dict.fromkeys(self.tags)
+        order = np.argsort(probabilities)[::-1].tolist()
+        return {
+            k: probabilities[k]
+            for place, k in enumerate(order)
+            if place == 0 or probabilities[k] >= 0.5
+        }
+
+    def own_size(self, photo: np.ndarray) -> int:
+        """The photo's short side, but no more than twice the training size."""
+        side = (self.model.source or {}).get("img_size", 224)
+        return min(min(photo.shape[:2]), 2 * int(np.min(side)))
+
+
+@dataclass(frozen=True)
+class MaskSegmenter:
+    """Masks from a segmentation network: each pixel's likeliest class.
+
+    Attributes:
+        model: a `Segmenter` in eval mode.
+        statistics: of its backbone.
+        views: ratios and flips whose probabilities are averaged.
+        size: short side in pixels at ratio 1; None keeps the photo's.
+        window, stride: of the sliding windows, pixels.
+        tags: class indices k; if there are any, others are ruled out.
+        crf: settings of `weaktr_core.labels.crf`, or None.
+    """
+
+    model: Segmenter
+    statistics: Statistics
+    views: Sequence[View]
+    size: int | None = None
+    window: int = 480
+    stride: int = 320
+    tags: tuple[int, ...] = ()
+    crf: CrfSettings | None = None
+
+    def __call__(self, photo: np.ndarray) -> Segmented:
+        """(height, width, 3) uint8 → mask and the classes in it."""
+        working = at_most(photo, WORKING_SIDE)
+        batch = to_batch([resize_short_side(working, self.size)], self.statistics)
+        found = predict(
+            self.model,
+            batch.to(next(self.model.parameters()).device),
+            working.shape[:2],
+            views=self.views,
+            window=self.window,
+            stride=self.stride,
+        )
+        probability = found[0].cpu().numpy()  # (K + 1, height, width)
+        if self.tags:
+            allowed = np.isin(np.arange(len(probability)), [0, *(k + 1 for k in self.tags)])
+            probability = np.where(allowed[:, None, None], probability, 1e-8)
+        if self.crf is not None:
+            probability = crf_on_probabilities(working, probability, self.crf)
+        labels = enlarge(probability.argmax(axis=0).astype(np.uint8), photo.shape[:2])
+        counts = np.bincount(labels.ravel(), minlength=2)[1:]
+        order = [int(k) for k in np.argsort(-counts, kind="stable") if counts[k]]
+        return Segmented(labels, dict.fromkeys(order))
+
+
+def at_most(photo: np.ndarray, side: int) -> np.ndarray:
+    """Shrink a photo whose longer side has more pixels."""
+    height, width = photo.shape[:2]
+    if max(height, width) <= side:
+        return photo
+    factor = side / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    # a copy, since the CRF refuses the read-only view that np.asarray would give
+    return np.array(Image.fromarray(photo).resize(size, Image.Resampling.BICUBIC))
+
+
+def enlarge(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A label map at another (height, width): each label is stretched softly, best wins."""
+    if labels.shape == size:
+        return labels
+    result, best = np.zeros(size, np.uint8), np.full(size, -1, np.int16)
+    for label in np.unique(labels):
+        area = Image.fromarray((labels == label).astype(np.uint8) * 255)
+        value = np.asarray(area.resize(size[::-1], Image.Resampling.BILINEAR), np.int16)
+        result, best = np.where(value > best, label, result), np.maximum(value, best)
+    return result.astype(np.uint8)

@@ -1,0 +1,100 @@
+"""From a patch classifier's map to an object's shape: one pure function per stage.
+
+::
+
+    coarse map ── ReLU ──> coarse CAM ─┐
+                                       ⊙ ──> CAM ──┐
+    head weights · class→patch rows ───┘           @ ──> fine CAM
+    head weights · patch→patch rows ───────────────┘
+
+The fused attention P = 1/(L·H) Σ w·A is linear in the maps A, so P @ CAM is the sum of
+A @ CAM over heads, and each of those is attention with CAM as its values: P itself, N×N
+numbers, is never built. `fused_attention` builds it all the same, for looking.
+
+Source: WeakTr, arXiv 2304.01184, section III-B, equations 3 to 7.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from weaktr_core.method.attention import LayerRecord
+from weaktr_core.method.grid import Size, map_to_tokens, tokens_to_map
+
+
+def coarse_cam(patch_map: Float[Tensor, "B K h w"]) -> Float[Tensor, "B K h w"]:
+    """Evidence *for* each class: the positive part of the classifier's map, detached."""
+    return patch_map.detach().relu()
+
+
+def cross_attention(
+    layers: list[LayerRecord],
+    head_weights: Float[Tensor, "B L H"],
+    num_classes: int,
+    grid: Size,
+    cap: float = math.inf,
+) -> Float[Tensor, "B K h w"]:
+    """How much each class token looks at each patch, heads weighted and averaged.
+
+    ``cap`` limits each map to that many times its own mean; the paper has none. Some
+    backbones, DINOv2 among them, put most of a class token's attention on a few
+    patches; uncapped, such a patch outshines the rest of its object.
+
+    Token order is [K class | registers | N patch]. The attention is detached, the
+    weights are not: this is one of the two ways in which the fusion learns.
+    """
+    patches = grid[0] * grid[1]
+    total = head_weights.new_zeros(())
+    for layer, weights in zip(layers, head_weights.unbind(1), strict=True):
+        rows = layer.rows(slice(0, num_classes))[..., -patches:]  # (B, H, K, N)
+        total = total + torch.einsum("bh,bhkn->bkn", weights, rows)
+    total = total / head_weights[0].numel()
+    if cap < math.inf:
+        total = torch.minimum(total, cap * total.mean(dim=2, keepdim=True))
+    return total.unflatten(2, grid)
+
+
+def refine(
+    cam: Float[Tensor, "B K h w"],
+    layers: list[LayerRecord],
+    head_weights: Float[Tensor, "B L H"],
+) -> Float[Tensor, "B K h w"]:
+    """Let each patch gather the CAM of the patches it attends to: P[patch, patch] @ CAM.
+
+    Memory is T·K a head instead of T·T.
+    """
+    patches = cam.shape[-2] * cam.shape[-1]
+    values = map_to_tokens(cam)  # (B, N, K)
+    prefix = layers[0].query.shape[2] - patches
+    values = torch.nn.functional.pad(values, (0, 0, prefix, 0))  # class rows give none
+    total = head_weights.new_zeros(())
+    for layer, weights in zip(layers, head_weights.unbind(1), strict=True):
+        heads = weights.shape[1]
+        gathered = layer.gather(
+            values[:, None].expand(-1, heads, -1, -1), slice(prefix, None)
+        )  # (B, H, N, K)
+        total = total + torch.einsum("bh,bhnk->bnk", weights, gathered.float())
+    return tokens_to_map(total / head_weights[0].numel(), (cam.shape[-2], cam.shape[-1]))
+
+
+def fused_attention(
+    layers: list[LayerRecord], head_weights: Float[Tensor, "B L H"]
+) -> Float[Tensor, "B T T"]:
+    """P = 1/(L·H) Σ w·A, summed layer by layer; not renormalised."""
+    total = head_weights.new_zeros(())
+    for layer, weights in zip(layers, head_weights.unbind(1), strict=True):
+        total = total + torch.einsum("bh,bhts->bts", weights, layer.rows())
+    return total / head_weights[0].numel()
+
+
+def normalise(
+    cam: Float[Tensor, "*K height width"],
+) -> Float[Tensor, "*K height width"]:
+    """Min-max over each map, so that one threshold serves all classes and images."""
+    low = cam.amin(dim=(-2, -1), keepdim=True)
+    high = cam.amax(dim=(-2, -1), keepdim=True)
+    return (cam - low) / (high - low + 1e-8)

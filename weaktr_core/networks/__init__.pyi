@@ -1,0 +1,16 @@
+from .backbone import ClassTokenViT as ClassTokenViT
+from .backbone import Tokens as Tokens
+from .cam import CamOutput as CamOutput
+from .cam import WeakTr as WeakTr
+from .checkpoints import CheckpointError as CheckpointError
+from .checkpoints import load_checkpoint as load_checkpoint
+from .checkpoints import load_segmenter as load_segmenter
+from .checkpoints import save_checkpoint as save_checkpoint
+from .dinov2_s import WeightsUnavailableError as WeightsUnavailableError
+from .network import Network as Network
+from .network import prepare as prepare
+from .official import read_official_cam as read_official_cam
+from .official import read_official_segmenter as read_official_segmenter
+from .pretrained import load_vit as load_vit
+from .segmenter import Segmenter as Segmenter
+from .segmenter import ensemble as ensemble

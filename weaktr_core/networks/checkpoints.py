@@ -1,0 +1,104 @@
+"""Networks on disk: safetensors with all that rebuilds them inside."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from weaktr_core.errors import WeakTrError
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.network import Network
+from weaktr_core.networks.pretrained import load_vit
+from weaktr_core.networks.segmenter import Segmenter
+from weaktr_core.runtime import write_atomically
+
+KINDS: dict[str, type[Network]] = {"cam": WeakTr, "segmenter": Segmenter}
+"""What a checkpoint file can hold → the class that it rebuilds."""
+
+
+class CheckpointError(WeakTrError):
+    """A checkpoint that is missing, broken or of another kind: one line."""
+
+
+def save_checkpoint(path: Path, model: Network, **notes: Any) -> None:
+    """Write a model built by ``from_timm``, with all that rebuilds it.
+
+    Args:
+        path: a ``.safetensors`` file, replaced atomically.
+        model: its weights are stored as they are.
+        notes: JSON values to keep beside, for instance classes or epoch.
+    """
+    if model.source is None:
+        raise CheckpointError("only models made by from_timm know how to be rebuilt")
+    about = dict(
+        kind=next(name for name, kind in KINDS.items() if isinstance(model, kind)),
+        source=model.source,
+        num_classes=model.num_classes,
+        # JSON has no infinity; null, as older checkpoints say it
+        options={k: None if v == math.inf else v for k, v in model.options.items()},
+        statistics=model.statistics,
+        notes={**model.notes, **notes},
+    )
+    state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    metadata = {"weaktr": json.dumps(about)}
+    write_atomically(path, lambda part: save_file(state, part, metadata=metadata))
+
+
+def load_checkpoint(path: str | Path) -> WeakTr:
+    """Rebuild a CAM network from `save_checkpoint`'s file; its notes come back too.
+
+    Raises:
+        CheckpointError: where the file is missing, broken, not ours or of another kind.
+    """
+    model = rebuild(Path(path), "cam")
+    assert isinstance(model, WeakTr)
+    return model
+
+
+def load_segmenter(path: str | Path) -> Segmenter:
+    """Rebuild a segmentation network; otherwise like `load_checkpoint`."""
+    model = rebuild(Path(path), "segmenter")
+    assert isinstance(model, Segmenter)
+    return model
+
+
+def rebuild(path: Path, kind: str) -> Network:
+    """The network in a checkpoint file, in eval mode."""
+    about, state = read_safetensors(path)
+    if (stored := about.get("kind", "cam")) != kind:
+        raise CheckpointError(f"{path}: expected a {kind} network, came a {stored}")
+    source, options = about["source"], about["options"]
+    size, more = source["img_size"], source["vit_options"]
+    vit = load_vit(source["name"], size, pretrained=False, **more)
+    if kind == "cam" and options["cap"] is None:
+        options["cap"] = math.inf
+    model: Network = KINDS[kind](vit, about["num_classes"], **options)
+    model.source, model.notes = source, about["notes"]
+    if known := about.get("statistics"):  # older files leave it to timm
+        model.statistics = (tuple(known[0]), tuple(known[1]))
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: {str(error).splitlines()[-1].strip()}") from None
+    return model.eval()
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Our description and the tensors of a checkpoint file."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: expected safetensors, got {error}") from None
+    if "weaktr" not in metadata:
+        raise CheckpointError(f"{path}: safetensors, but not written by weaktr_core")
+    return json.loads(metadata["weaktr"]), state

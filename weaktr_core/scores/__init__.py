@@ -1,0 +1,1 @@
+"""Scores against tags and masks: the only reader of the truth."""

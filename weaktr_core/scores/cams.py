@@ -1,0 +1,178 @@
+"""How good is a CAM network? Tags answer for the logits, masks for the maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from weaktr_core.data.sample import Sample, TaggedDataset
+from weaktr_core.data.transforms import Statistics, resize_short_side, to_batch
+from weaktr_core.labels.views import (
+    STAGES,
+    View,
+    infer_cams,
+    same_size_batches,
+    tagged_scores,
+)
+from weaktr_core.method.grid import map_to_image
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.scores.metrics import (
+    THRESHOLDS,
+    ScoredImage,
+    Sweep,
+    SweepCounter,
+    average_precision,
+)
+
+LOGITS = ("class_logits", "coarse_logits", "fine_logits")
+
+
+@dataclass(frozen=True)
+class CamScores:
+    """Scores of a CAM network on a dataset.
+
+    Attributes:
+        ap: {logits name: (K,) average precision per class}, tags only.
+        sweeps: {stage: `Sweep`}, every threshold against the masks; empty where the
+            dataset has none. The tags of each image are given, as for training images.
+        head_weights: (images, L, H) in dataset order.
+        maps: (stages, K, h, w) of the first images, patch by patch, of one view.
+    """
+
+    ap: dict[str, np.ndarray]
+    sweeps: dict[str, Sweep]
+    head_weights: np.ndarray
+    maps: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def mean_ap(self) -> dict[str, float]:
+        """Mean over classes; per-class AP is the honest meaning of "mAP"."""
+        return {name: float(np.nanmean(values)) for name, values in self.ap.items()}
+
+    @property
+    def miou(self) -> dict[str, float]:
+        """MIoU of each stage at its best threshold, which peeks at the masks."""
+        return {stage: sweep.best_miou for stage, sweep in self.sweeps.items()}
+
+
+def evaluate_cams(
+    model: WeakTr,
+    dataset: TaggedDataset,
+    statistics: Statistics,
+    *,
+    views: Sequence[View] = (View(),),
+    stages: Sequence[str] = STAGES,
+    eval_size: int | None = None,
+    batch_size: int = 32,
+    keep: int = 0,
+    progress: bool = True,
+) -> CamScores:
+    """Run a CAM network over a dataset and score everything that can be scored.
+
+    Args:
+        model: put in eval mode and back.
+        dataset: with masks for the sweeps, without for AP and head weights only.
+        statistics: of the backbone.
+        views: scales and flips summed into each map; logits and head weights are
+            those of the image as it is.
+        stages: which maps.
+        eval_size: short side in pixels; None keeps the images as they are.
+        batch_size: images of one size that go through together.
+        keep: of how many images the maps are returned as they are.
+        progress: show a bar.
+    """
+    device = next(model.parameters()).device
+    counters = {s: SweepCounter(THRESHOLDS, len(dataset.classes)) for s in stages}
+    logits: dict[str, list] = {name: [] for name in LOGITS}
+    tags: list[np.ndarray] = []
+    weights: list[np.ndarray] = []
+    kept: list[np.ndarray] = []
+    was_training = model.training
+    model.eval()
+    bar = tqdm(total=len(dataset), desc="evaluate", unit="image", disable=not progress)
+    samples = iter(dataset)
+    for batch in same_size_batches(samples, batch_size):
+        images = [resize_short_side(sample.image, eval_size) for sample in batch]
+        tensor = to_batch(images, statistics).to(device)
+        maps, output = infer_cams(model, tensor, views, stages)
+        for name in LOGITS:
+            logits[name].append(getattr(output, name).float().cpu().numpy())
+        weights.append(output.head_weights.float().cpu().numpy())
+        raw_maps = torch.stack([getattr(output, stage).float() for stage in stages], 1)
+        kept.extend(raw_maps[: keep - len(kept)].cpu().numpy() if len(kept) < keep else [])
+        tags.extend(sample.tags for sample in batch)
+        for stage in stages:
+            for sample, raw in zip(batch, maps[stage], strict=True):
+                count_image(counters[stage], sample, raw)
+        bar.update(len(batch))
+    bar.close()
+    model.train(was_training)
+    truth = np.stack(tags)
+    return CamScores(
+        ap={n: average_precision(np.concatenate(v), truth) for n, v in logits.items()},
+        sweeps={s: c.sweep for s, c in counters.items() if c.images},
+        head_weights=np.concatenate(weights),
+        maps=kept,
+    )
+
+
+def count_image(counter: SweepCounter, sample: Sample, raw: torch.Tensor) -> None:
+    """Add one image's raw maps (K, height, width) to a sweep, at the mask's size."""
+    if sample.mask is None:
+        return
+    height, width = sample.mask.shape
+    if raw.shape[-2:] != (height, width):
+        raw = map_to_image(raw[None], (height, width))[0]
+    scores, classes = tagged_scores(raw, sample.tags)
+    counter.update(ScoredImage(scores, classes, sample.mask))
+
+
+def scores_as_text(
+    scores: CamScores, classes: Sequence[str], threshold: float | None = None
+) -> str:
+    """Tables for a terminal: each stage, then each class."""
+    lines = ["tag score, mean over classes of the average precision, %"]
+    lines += [f"  {n:16} {100 * v:6.1f}" for n, v in scores.mean_ap.items()]
+    if not scores.sweeps:
+        return "\n".join([*lines, "no masks: maps were not measured"])
+    own = f"at {threshold:g}" if threshold is not None else ""
+    lines.append(f"mIoU of the maps, % {'best':>12} {'threshold':>10} {own:>8}")
+    for stage, sweep in scores.sweeps.items():
+        text = f"  {stage:24} {100 * sweep.best_miou:6.1f}"
+        text += f" {sweep.thresholds[sweep.best]:10.2f}"
+        if threshold is not None:
+            text += f" {100 * miou_at(sweep, threshold):8.1f}"
+        lines.append(text)
+    lines.append("the best threshold was chosen with these very masks")
+    stage, sweep = list(scores.sweeps.items())[-1]
+    lines.append(f"IoU of {stage} at its best threshold, %")
+    values = sweep.iou[sweep.best]
+    for name, value in zip(["background", *classes], values, strict=True):
+        if not np.isnan(value):
+            lines.append(f"  {name:16} {100 * value:6.1f} {'▪' * round(25 * value)}")
+    return "\n".join(lines)
+
+
+def scores_as_json(
+    scores: CamScores, classes: Sequence[str], threshold: float | None = None
+) -> dict:
+    """The same numbers, all of them, as fractions."""
+    stages = {}
+    for stage, sweep in scores.sweeps.items():
+        per_class = zip(["background", *classes], sweep.iou[sweep.best], strict=True)
+        stages[stage] = dict(
+            best_miou=sweep.best_miou,
+            best_threshold=float(sweep.thresholds[sweep.best]),
+            miou_at_threshold=None if threshold is None else miou_at(sweep, threshold),
+            iou={name: float(v) for name, v in per_class if not np.isnan(v)},
+        )
+    return dict(mean_ap=scores.mean_ap, threshold=threshold, stages=stages)
+
+
+def miou_at(sweep: Sweep, threshold: float) -> float:
+    """MIoU at the swept threshold nearest to one that was fixed before."""
+    return float(sweep.miou[np.abs(sweep.thresholds - threshold).argmin()])

@@ -1,0 +1,217 @@
+"""Step 1: the CAM network, learned from image tags."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from weaktr_core.config import CamConfig
+from weaktr_core.data import TaggedDataset, open_dataset
+from weaktr_core.data.transforms import TaggedTensors, train_transform
+from weaktr_core.method.losses import three_head_loss
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.pretrained import normalisation
+from weaktr_core.runtime import seed_everything
+from weaktr_core.scores.cams import CamScores, evaluate_cams
+from weaktr_core.train.loop import cached_run, fit, freeze_layers
+from weaktr_core.train.runs import Run
+
+
+class CamStage:
+    """Step 1: the CAM network, learned from tags.
+
+    Args:
+        config: settings.
+        train: images and tags; masks, if any, stay unread.
+        val: for the scores after each epoch; masks, if any, are only measured with.
+        model: start from it instead of building one.
+    """
+
+    def __init__(
+        self,
+        config: CamConfig,
+        train: TaggedDataset,
+        val: TaggedDataset,
+        model: WeakTr | None = None,
+    ):
+        self.config, self.val = config, val
+        self.statistics = normalisation(config.backbone)
+        self.model = model or build_cam_network(config, train.classes)
+        freeze_layers(self.model.backbone.vit, config.frozen_layers)
+        self.optimizer: torch.optim.Optimizer = build_optimizer(self.model, config)
+        transform = train_transform(config.augment, config.img_size, self.statistics)
+        self.loader = DataLoader(
+            TaggedTensors(train, transform),
+            batch_size=config.batch_size,
+            shuffle=True,
+            drop_last=len(train) >= config.batch_size,
+            num_workers=config.workers,
+            persistent_workers=False,
+        )
+
+    def factor(self, epoch: float) -> float:
+        """Learning-rate factor of the configured schedule."""
+        return SCHEDULES[self.config.schedule](epoch, self.config)
+
+    def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
+        """The three tag losses and their sum."""
+        images, tags = batch
+        return three_head_loss(model(images), tags, self.config.token_weight)._asdict()
+
+    def evaluate(
+        self, model: WeakTr
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray], float]:
+        """Scores of all stages; the tag score of the patch head picks the best epoch."""
+        scores = evaluate_cams(
+            model,
+            self.val,
+            self.statistics,
+            eval_size=self.config.eval_size,
+            batch_size=2 * self.config.batch_size if self.config.eval_size is None else 1,
+            keep=self.config.probe,
+        )
+        arrays = {"head_weights": scores.head_weights[: self.config.probe]}
+        if len({maps.shape for maps in scores.maps}) == 1:  # photos may differ in size
+            arrays["maps"] = np.stack(scores.maps)
+        return describe(scores), arrays, scores.mean_ap["coarse_logits"]
+
+
+def describe(scores: CamScores) -> dict[str, Any]:
+    """Scores as JSON values for the history."""
+    return {
+        "ap": {name: rounded(values) for name, values in scores.ap.items()},
+        "mean_ap": scores.mean_ap,
+        "miou": scores.miou,
+        "threshold": {
+            stage: float(sweep.thresholds[sweep.best])
+            for stage, sweep in scores.sweeps.items()
+        },
+        "head_weights": rounded(scores.head_weights.mean(axis=0)),
+    }
+
+
+def rounded(values: np.ndarray) -> list:
+    """Nested lists of numbers with 5 digits, NaN as null."""
+    listed = np.round(values.astype(float), 5).astype(object)
+    listed[np.isnan(values)] = None
+    return listed.tolist()
+
+
+def build_cam_network(config: CamConfig, classes: tuple[str, ...]) -> WeakTr:
+    """The model of a configuration, its classes noted inside."""
+    seed_everything(config.seed)
+    model = WeakTr.from_timm(
+        config.backbone,
+        len(classes),
+        img_size=config.img_size,
+        pretrained=config.pretrained,
+        vit_options=config.vit_options,
+        **config.model,
+    )
+    model.notes = dict(classes=list(classes), config=config.as_dict())
+    return model
+
+
+def build_optimizer(model: WeakTr, config: CamConfig) -> torch.optim.AdamW:
+    """AdamW with one learning rate per part.
+
+    Weight decay spares biases, norms, tokens and positions unless ``decay_all``, which
+    is what the official code does.
+    """
+    rates = {
+        "backbone.vit.cls_token": config.class_token_lr,
+        "backbone.": config.backbone_lr,
+        "patch_head.": config.head_lr,
+        "token_head.": config.head_lr,
+        "fusion.": config.fusion_lr,
+    }
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        rate = next(r for prefix, r in rates.items() if name.startswith(prefix))
+        spared = parameter.ndim < 2 or name.endswith(("cls_token", "pos_embed"))
+        decay = config.weight_decay if config.decay_all or not spared else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [dict(params=p, lr=r, weight_decay=d) for (r, d), p in groups.items()]
+    )
+
+
+def one_cycle(epoch: float, config: CamConfig) -> float:
+    """Cosine up during the warm-up, cosine down to nothing."""
+    warm, total = min(config.warmup_epochs, config.epochs / 2), config.epochs
+    if epoch < warm:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * epoch / warm)) / 2
+    return (1 + math.cos(math.pi * min(1.0, (epoch - warm) / (total - warm)))) / 2
+
+
+def cosine(epoch: float, config: CamConfig) -> float:
+    """Linear warm-up from ``warmup_lr``, then a cosine over all epochs to ``min_lr``."""
+    peak, warm = config.backbone_lr, config.warmup_epochs
+    if epoch < warm:
+        rate = config.warmup_lr + (peak - config.warmup_lr) * epoch / warm
+    else:
+        swing = (1 + math.cos(math.pi * min(1.0, epoch / config.epochs))) / 2
+        rate = config.min_lr + (peak - config.min_lr) * swing
+    return rate / peak
+
+
+def official_cosine(epoch: float, config: CamConfig) -> float:
+    """`cosine` as the official code runs it: constant in an epoch, one epoch late.
+
+    Its scheduler is told the number of the epoch that has just ended, so epochs 0 and 1
+    both run at ``warmup_lr`` and the last rate of the plan is never used.
+    """
+    return cosine(max(0, math.floor(epoch) - 1), config)
+
+
+SCHEDULES: dict[str, Callable[[float, CamConfig], float]] = {
+    "one-cycle": one_cycle,
+    "cosine": cosine,
+    "official-cosine": official_cosine,
+}
+
+
+def train_cam(
+    config: CamConfig,
+    train: TaggedDataset,
+    val: TaggedDataset,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    about: dict[str, Any] | None = None,
+) -> Run:
+    """Train a CAM network on tags and write everything to a run folder.
+
+    Args:
+        config: settings, usually a preset of `weaktr_core.config`.
+        train: images and tags.
+        val: images, tags and, for the map scores, masks.
+        folder: where the run goes.
+        resume: continue a run that is there; return at once if it is complete.
+        about: further JSON values for ``config.json``, for instance the dataset.
+    """
+    settings = {**config.as_dict(), "classes": list(train.classes), **(about or {})}
+    run = Run(folder)
+    if resume and run.epochs_done() >= config.epochs:
+        run.start(settings, resume=True)  # complete: only checks the settings
+        return run
+    stage = CamStage(config, train, val)
+    return fit(stage, run, config.epochs, settings, resume)
+
+
+def train_or_load(config: CamConfig) -> Run:
+    """The run of a configuration on the built-in scenes: trained once, then found again."""
+    train = open_dataset("scenes", "train", size=config.img_size)
+    val = open_dataset("scenes", "val", size=config.img_size)
+    about = {"data": "scenes", "split": "train", "val": "val"}
+    folder = cached_run("scenes", config.as_dict())
+    return train_cam(config, train, val, folder, resume=True, about=about)

@@ -1,0 +1,236 @@
+"""Step 2: a segmentation network, retrained on pseudo-masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from weaktr_core.config import CamConfig, SegConfig
+from weaktr_core.data import TaggedDataset, open_dataset
+from weaktr_core.data.masked import MaskedTensors, Relabelled, SegTransform
+from weaktr_core.data.sample import IGNORE
+from weaktr_core.labels.crf import CRF_PRESETS, crf_available
+from weaktr_core.labels.pseudo_labels import (
+    LabelRecipe,
+    label_free_threshold,
+    make_cams,
+    make_masks,
+    read_cams,
+)
+from weaktr_core.labels.views import make_views
+from weaktr_core.method.losses import gradient_clipping_loss
+from weaktr_core.networks.checkpoints import load_checkpoint
+from weaktr_core.networks.pretrained import normalisation
+from weaktr_core.networks.segmenter import Segmenter
+from weaktr_core.runtime import default_device, seed_everything, write_json
+from weaktr_core.scores.masks import evaluate_segmenter
+from weaktr_core.train.loop import cached_run, fit, freeze_layers
+from weaktr_core.train.runs import Run
+
+
+class SegStage:
+    """Step 2: learn from masks that are partly wrong.
+
+    Args:
+        config: settings.
+        train: images whose masks are learned from; wrap a dataset in
+            `weaktr_core.data.masked.Relabelled` to make these the pseudo-masks.
+        val: true masks, if any, give the score that picks the best epoch: with them,
+            ``best`` has seen masks. As in the official code; ``last`` has not.
+        model: start from it instead of building one.
+    """
+
+    def __init__(
+        self,
+        config: SegConfig,
+        train: TaggedDataset,
+        val: TaggedDataset,
+        model: Segmenter | None = None,
+    ):
+        self.config, self.val = config, val
+        self.statistics = normalisation(config.backbone)
+        self.model = model or build_segmenter(config, train.classes)
+        freeze_layers(self.model.vit, config.frozen_layers)
+        self.optimizer = build_optimizer(self.model, config)
+        transform = SegTransform(
+            config.short_side or config.img_size,
+            config.train_ratios,
+            config.img_size,
+            config.class_cap,
+            config.photometric,
+            self.statistics,
+        )
+        self.loader = DataLoader(
+            MaskedTensors(train, transform),
+            batch_size=config.batch_size,
+            shuffle=True,
+            drop_last=len(train) >= config.batch_size,
+            num_workers=config.workers,
+        )
+
+    def factor(self, epoch: float) -> float:
+        """Learning rate as a factor of its peak, see `poly`."""
+        return poly(epoch, self.config)
+
+    def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
+        """What is minimised, the unclipped loss, and the share of pixels clipped."""
+        images, masks = batch
+        logits, config = model(images), self.config
+        start = config.clip_start if config.loss == "clipped" else -1.0
+        clipped, raw = gradient_clipping_loss(
+            logits,
+            masks,
+            start,
+            config.clip_window,
+            IGNORE,
+            per_image=config.clip_per_image,
+            count_ignored=config.clip_count_ignored,
+        )
+        share = (clipped < raw).float().mean()
+        return dict(total=clipped.mean(), raw=raw.mean().detach(), clipped_share=share)
+
+    def evaluate(self, model: Segmenter) -> tuple[dict[str, Any], dict, float]:
+        """Scores on the validation images, one view each."""
+        config = self.config
+        scores = evaluate_segmenter(
+            model,
+            self.val,
+            self.statistics,
+            short_side=config.short_side,
+            window=config.window,
+            stride=config.stride,
+            batch_size=2 * config.batch_size,
+        )
+        if scores is None:
+            return {}, {}, 0.0
+        line = dict(miou={"network": scores.miou}, iou=scores.as_json()["iou"])
+        return line, {}, scores.miou
+
+
+def poly(epoch: float, config: SegConfig) -> float:
+    """Polynomial fall from ``lr`` to ``min_lr``, after a linear rise if there is one.
+
+    lr(t) = (lr − min) · (1 − t)^power + min, t from 0 to 1. The encoder's rate is
+    ``encoder_factor`` times this.
+    """
+    t = min(1.0, epoch / config.epochs)
+    floor = config.min_lr / config.lr
+    rise = min(1.0, (epoch + 1e-3) / config.warmup_epochs) if config.warmup_epochs else 1.0
+    return rise * ((1 - floor) * (1 - t) ** config.power + floor)
+
+
+def build_segmenter(config: SegConfig, classes: tuple[str, ...]) -> Segmenter:
+    """The network of a configuration, its classes noted inside."""
+    seed_everything(config.seed)
+    model = Segmenter.from_timm(
+        config.backbone,
+        len(classes),
+        img_size=config.img_size,
+        pretrained=config.pretrained,
+        vit_options=config.vit_options,
+        decoder=config.decoder,
+    )
+    model.notes = dict(classes=list(classes), config=config.as_dict())
+    return model
+
+
+def build_optimizer(model: Segmenter, config: SegConfig) -> torch.optim.Optimizer:
+    """SGD or AdamW; the encoder's learning rate is a fraction of the decoder's."""
+    decoder = [p for p in model.decoder.parameters() if p.requires_grad]
+    inside = {id(p) for p in decoder}
+    encoder = [p for p in model.parameters() if p.requires_grad and id(p) not in inside]
+    groups = [
+        dict(params=decoder, lr=config.lr),
+        dict(params=encoder, lr=config.lr * config.encoder_factor),
+    ]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            groups, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
+        )
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+    raise ValueError(f"optimizer is 'sgd' or 'adamw', got {config.optimizer!r}")
+
+
+def train_seg(
+    config: SegConfig,
+    train: TaggedDataset,
+    val: TaggedDataset,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    about: dict[str, Any] | None = None,
+) -> Run:
+    """Train a segmentation network and write everything to a run folder.
+
+    Args:
+        config: settings, usually a preset of `weaktr_core.config`.
+        train: images and the masks to learn from, pseudo or true.
+        val: images and true masks, for the scores.
+        folder: where the run goes.
+        resume: continue a run that is there; return at once if it is complete.
+        about: further JSON values for ``config.json``, for instance the dataset.
+    """
+    settings = {**config.as_dict(), "step": 2, "classes": list(train.classes)}
+    settings |= about or {}
+    run = Run(folder)
+    if resume and run.epochs_done() >= config.epochs:
+        run.start(settings, resume=True)  # complete: only checks the settings
+        return run
+    return fit(SegStage(config, train, val), run, config.epochs, settings, resume)
+
+
+def label_scenes(cam_run: Run, scales: Sequence[float] = (1.0,)) -> Path:
+    """Pseudo-masks of the built-in training scenes: made once, then found again.
+
+    The threshold is Otsu's, so no mask is looked at; the CRF is used where it is
+    installed.
+
+    Args:
+        cam_run: a run of `weaktr_core.train.cam.train_or_load`.
+        scales: of the CAMs, each also mirrored.
+
+    Returns:
+        Folder of palette PNGs.
+    """
+    folder = cam_run.folder / "labels"
+    if (folder / "labels.json").exists():
+        return folder / "masks"
+    config = CamConfig.from_dict(cam_run.config)
+    train = open_dataset("scenes", "train", size=config.img_size)
+    model = load_checkpoint(cam_run.best).to(default_device())
+    statistics, views = normalisation(config.backbone), make_views(scales)
+    make_cams(model, train, statistics, folder / "cams", views=views)
+    scores = (scores for scores, _ in read_cams(train, folder / "cams"))
+    crf = CRF_PRESETS["voc-cam"] if crf_available() else None
+    recipe = LabelRecipe(label_free_threshold(scores), crf)
+    matrix = make_masks(train, folder / "cams", folder / "masks", recipe)
+    assert matrix is not None, "scenes have masks"
+    write_json(folder / "labels.json", {**asdict(recipe), "miou": matrix.miou})
+    return folder / "masks"
+
+
+def retrain_or_load(
+    config: SegConfig, cam_run: Run, *, labels: Literal["pseudo", "true"] = "pseudo"
+) -> Run:
+    """Step 2 on the built-in scenes: trained once, then found again.
+
+    Args:
+        config: settings.
+        cam_run: the run of step 1 whose pseudo-masks are learned from.
+        labels: "true" learns from the true masks instead, as an upper bound.
+    """
+    train = open_dataset("scenes", "train", size=config.img_size)
+    val = open_dataset("scenes", "val", size=config.img_size)
+    if labels == "pseudo":
+        train = Relabelled(train, label_scenes(cam_run))
+    about = {"data": "scenes", "split": "train", "val": "val", "labels": labels}
+    source = cam_run.folder.name if labels == "pseudo" else "true"
+    folder = cached_run("scenes-seg", config.as_dict(), source)
+    return train_seg(config, train, val, folder, resume=True, about=about)
