@@ -8,8 +8,10 @@ from weaktr_core.widgets import (
     explore_fusion,
     explore_heads,
     explore_patches,
+    explore_stages,
     explore_thresholds,
     explore_training,
+    explore_votes,
 )
 
 GRID, LAYERS, HEADS, SIZE = (6, 8), 3, 2, (60, 80)
@@ -87,5 +89,23 @@ def training(name="cat", host="html"):
     return explore_training(WEIGHTS, MAPS, [PHOTO] * 2, curves, **options)
 
 
+def votes(name="cat", host="html"):
+    """Two classes, the second in both photos, the first in one."""
+    options = named(name, host, class_names=[name, "dog"], tags=np.array([[1, 1], [0, 1]]))
+    return explore_votes([PHOTO] * 2, [MAPS[0, 0] - 0.4, MAPS[1, 1] - 0.6], **options)
+
+
+def stages(name="cat", host="html"):
+    """Two classes on each photo."""
+    one = dict(
+        classes=np.array([0, 1]),
+        coarse=MAPS[0, 0],
+        cross=SCORES[0, 0, 0, :2, 2:].reshape(2, *GRID),
+        affinity=SCORES[0, 1, 0, 2:, 2:],
+    )
+    options = named(name, host, class_names=[name, "dog"])
+    return explore_stages([PHOTO] * 2, [one] * 2, [TRUTH] * 2, **options)
+
+
 # Another explorer joins the tests of all of them here, and with its lines in their tables.
-ALL = [heads, patches, class_tokens, thresholds, clipping, fusion, training]
+ALL = [heads, patches, class_tokens, thresholds, clipping, fusion, training, votes, stages]

@@ -237,6 +237,7 @@ def controls_both_ways(page, box):
     say.filter(has_text="layer 3, head 2").wait_for(timeout=WAIT)
     box.locator(".widget-dropdown select").select_option(label=PHOTOS[1])
     say.filter(has_text=f"{PHOTOS[1]}: layer 3, head 2").wait_for(timeout=WAIT)
+    without_photo(box)  # another photo, another explorer
     assert np.array_equal(pixels(thumbs.nth(4)), expected_map(rows[0, 0, 0, 1:], GRID))
     assert run_cell(page, 8) == f"{PHOTOS[1]} dinov2-s 3 1"
     box.locator("input[list]").fill("small")

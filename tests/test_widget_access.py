@@ -25,6 +25,8 @@ TOUCHES = {
     "clipping": ("text=each image alone", (0.5, 0.5), "the mean loss of this image"),
     "fusion": ("text=solo", (0.5, 0.5), "layer 3, head 1 alone"),
     "training": (".wt-strip button >> nth=0", (0.5, 0.5), "cat coarse. Most trusted"),
+    "votes": (".wt-big canvas", (2.5 / 8, 3.5 / 6), "row 4, column 3"),
+    "stages": ("text=where: cross-attention", (0.5, 0.5), "coarse CAM × capped"),
 }
 # What is written where Python sets less than there is, and more.
 LIMITS = {
@@ -37,6 +39,8 @@ LIMITS = {
     "thresholds": ("cat, background score 0.00", "cat again, background score 1.00"),
     "clipping": ("2 px", "80 px"),
     "fusion": ("cat, fine CAM of cat:", "cat again, fine CAM of dog, layer 3, head 2 alone"),
+    "votes": ("cat, cat: 0 of 48", "cat again, dog: 48 of 48"),
+    "stages": ("cat, coarse CAM: ", "cat again, coarse CAM, 4 jumps: "),
     "training": ("before training, cat, cat coarse.", "epoch 2, cat again, fine."),
 }  # fmt: skip
 CONTROLS = """() => [...document.querySelectorAll(
@@ -67,6 +71,88 @@ def test_axe_finds_nothing_and_nothing_sticks_out(opened, factory):
         assert sticking_out(page) == [], width
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert width not in (1000, 390) or violations(page) == []
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert violations(page) == []
+
+
+def test_in_the_dark_it_has_a_dark_ground(opened, factory):
+    """In the book, in Colab, in JupyterLab, and in a file that follows the system."""
+    page = opened(factory()._repr_html_(), color_scheme="dark")
+    ground = "getComputedStyle(document.querySelector('.wt')).backgroundColor"
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"  # its page says nothing of it
+    for sign in ("html:theme=dark", "html:data-theme=dark", "html:data-wt-scheme=auto",
+                 "body:data-jp-theme-light=false"):  # fmt: skip
+        tag, (name, value) = sign.split(":")[0], sign.split(":")[1].split("=")
+        change = "([tag, name, value]) => value === null ? document.querySelector(tag)"
+        change += (
+            ".removeAttribute(name) : document.querySelector(tag).setAttribute(name, value)"
+        )
+        page.evaluate(change, [tag, name, value])
+        assert page.evaluate(ground) == "rgb(20, 24, 30)", sign
+        page.evaluate(change, [tag, name, None])
+
+
+def use(first):
+    """Do with an explorer what a finger does first."""
+    kind = first.evaluate("e => e.className.split(' ')[1].slice(3)")
+    selector, (x, y), words = TOUCHES[kind]
+    box = first.locator(selector).bounding_box()
+    first.locator(selector).click(position={"x": box["width"] * x, "y": box["height"] * y})
+    assert words in first.locator(".wt-say").inner_text()
+
+
+def test_what_was_done_can_be_undone(opened, factory):
+    page = opened(factory()._repr_html_())
+    say, undo = page.locator(".wt-say"), page.get_by_role("button", name="Undo")
+    before = say.inner_text()
+    assert undo.get_attribute("aria-disabled") == "true"
+    use(page.locator(".wt"))
+    assert say.inner_text() != before
+    undo.click()
+    assert say.inner_text() == before
+    assert undo.get_attribute("aria-disabled") == "true"
+
+
+def test_a_link_in_the_text_sets_it(opened, factory):
+    """The first of its kind listens; what is no trait, or no number, is left alone."""
+    kind = factory.__name__
+    trait = "query=3" if kind == "patches" else "photo=1"
+    link = f'<a href="#wt-{kind}?{trait}&data=1&nothing=2">look</a>'
+    page = opened(factory()._repr_html_() + factory()._repr_html_() + link)
+    first, second = page.locator(".wt-say").nth(0), page.locator(".wt-say").nth(1)
+    second.filter(has_text="cat").wait_for()
+    before = second.inner_text()
+    page.get_by_role("link", name="look").click()
+    words = "row 1, column 4" if kind == "patches" else "cat again"
+    assert words in first.inner_text() and second.inner_text() == before
+
+
+def test_fingers_have_room(opened, factory):
+    """44 pixels down, 24 across (where 14 layers lie side by side) for all that is pressed."""
+    page = opened(factory()._repr_html_(), 390, 800, has_touch=True, is_mobile=True)
+    sizes = page.evaluate(f"""() => ({CONTROLS})().filter((e) => !e.closest("canvas")).map((e) => {{
+        const box = (e.type === "checkbox" ? e.closest("label") : e).getBoundingClientRect();
+        return [box.width, box.height, e.outerHTML.slice(0, 80)];
+    }})""")
+    assert [one for one in sizes if one[0] < 24 or one[1] < 43.9] == []
+
+
+NO_MAPS = ("thresholds", "clipping")  # labels and losses, pixel by pixel
+
+
+def test_the_strongest_patches_are_there_as_a_table(opened, factory):
+    if factory.__name__ in NO_MAPS:
+        pytest.skip("shows no map of patches")
+    page = opened(factory()._repr_html_())
+    table = page.locator(".wt-strongest table")
+    assert not table.is_visible()
+    page.get_by_text("strongest patches as a table").click()
+    table.locator("tbody tr").nth(4).wait_for()
+    lines = table.locator("tbody tr").all_inner_texts()
+    shares = [float(line.split()[-2]) for line in lines]
+    assert len(lines) == 5 and shares == sorted(shares, reverse=True) and shares[0] > 0
+    use(page.locator(".wt"))
+    assert table.locator("tbody tr").all_inner_texts() != lines or table.is_visible()
 
 
 def test_axe_would_find_something(opened):

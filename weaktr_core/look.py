@@ -16,6 +16,7 @@ from torch import Tensor
 
 from weaktr_core.data.photos import PHOTOS, photo
 from weaktr_core.data.transforms import resize_short_side, to_batch
+from weaktr_core.method import cams
 from weaktr_core.method.attention import attention_maps, record_attention
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.checkpoints import load_checkpoint
@@ -203,7 +204,7 @@ def explore_live(
     return LiveExplorer(explore, photos, network)
 
 
-# ---- what the fusion weighs
+# ---- what the fusion weighs, and what comes of it
 
 
 @torch.no_grad()
@@ -236,6 +237,40 @@ def fusion_inputs(
             patch_rows=rows[:, :, -patches:],
             coarse=output.coarse_cam[index].cpu().numpy()[classes],
             learned=output.head_weights[index].cpu().numpy(),
+        )
+        found.append(one)
+    return found
+
+
+@torch.no_grad()
+def stage_inputs(
+    model: WeakTr, images: Float[Tensor, "B 3 height width"], tags: np.ndarray
+) -> list[dict[str, np.ndarray]]:
+    """What `explore_stages` wants of each image: its maps before cap, product and jumps.
+
+    Args:
+        model: in eval mode.
+        images: normalised.
+        tags: (B, K), more than 0 where a class is in the image.
+
+    Returns:
+        For each image a dictionary: ``classes`` (P,) indices of its tagged classes,
+        ``coarse`` and ``cross`` (P, h, w), the latter without a cap, and ``affinity``
+        (N, N), patch → patch attention, heads weighted.
+    """
+    tokens = model.encode(images)
+    output = model.read_out(tokens)
+    fused = cams.fused_attention(tokens.layers, output.head_weights).cpu()  # (B, T, T)
+    patches = tokens.grid[0] * tokens.grid[1]
+    found = []
+    for index, present in enumerate(tags):
+        classes = np.flatnonzero(present)
+        rows = fused[index, :, -patches:].numpy()  # (T, N)
+        one = dict(
+            classes=classes,
+            coarse=output.coarse_cam[index].cpu().numpy()[classes],
+            cross=rows[classes].reshape(-1, *tokens.grid),
+            affinity=rows[-patches:],
         )
         found.append(one)
     return found

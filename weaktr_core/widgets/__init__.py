@@ -5,8 +5,10 @@ from weaktr_core.widgets.clipping import explore_clipping
 from weaktr_core.widgets.fusion import explore_fusion
 from weaktr_core.widgets.heads import Finding, explore_heads
 from weaktr_core.widgets.patches import explore_patches
+from weaktr_core.widgets.stages import explore_stages
 from weaktr_core.widgets.thresholds import explore_thresholds
 from weaktr_core.widgets.training import explore_training
+from weaktr_core.widgets.votes import explore_votes
 
 __all__ = [
     "Finding",
@@ -15,6 +17,8 @@ __all__ = [
     "explore_fusion",
     "explore_heads",
     "explore_patches",
+    "explore_stages",
     "explore_thresholds",
     "explore_training",
+    "explore_votes",
 ]

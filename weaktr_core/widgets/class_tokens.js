@@ -221,6 +221,7 @@ const TOKENS_STYLE = `
   min-height: 0; background: none; line-height: 0; }
 .wt .wt-table button[aria-pressed="true"] { border-color: var(--wt-blue);
   background: var(--wt-blue); }
+@media (pointer: coarse) { .wt .wt-table button { min-height: 44px; } }
 .wt-table canvas { width: 100%; image-rendering: pixelated; display: block; }
 .wt-class_tokens .wt-value { min-width: 11em; }
 @container (max-width: 620px) {

@@ -48,9 +48,6 @@ export function drawMap(canvas, values, grid) {
   drawPixels(canvas, grid, (i) => HEAT[values[i]]);
 }
 
-/** Opacity of a value 0 .. 255: little veils the photo a little, much covers it. */
-const veil = (value) => 0.35 + (0.5 * value) / 255;
-
 /** [x, y, width, height] of patches in whole pixels: halves would show a seam. */
 function placesOf(canvas, [h, w]) {
   const x = (i) => Math.round((i * canvas.width) / w);
@@ -74,10 +71,11 @@ export function frame(canvas, grid, i, colour = "#7df9ff") {
   }
 }
 
-/** A map over what the canvas shows: w x h colours with an opacity, stretched. */
-function lay(canvas, values, grid) {
+/** A map over what the canvas shows; much covers more of it than little, `least`. */
+function lay(canvas, values, grid, least) {
   const map = make("canvas");
-  drawPixels(map, grid, (i) => [...HEAT[values[i]], Math.round(255 * veil(values[i]))]);
+  const veil = (value) => Math.round(255 * (least + ((0.85 - least) * value) / 255));
+  drawPixels(map, grid, (i) => [...HEAT[values[i]], veil(values[i])]);
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = false; // cells keep their edges
   context.drawImage(map, 0, 0, canvas.width, canvas.height);
@@ -89,11 +87,11 @@ export function drawOverlay(canvas, photo, values, grid, marked = null) {
   setSize(canvas, below.width, below.height);
   canvas.classList.add("wt-over");
   canvas.getContext("2d").drawImage(below, 0, 0);
-  lay(canvas, values, grid);
+  lay(canvas, values, grid, 0.35);
   if (marked !== null) frame(canvas, grid, marked);
 }
 
-/** The same in small, for many canvases at once. */
+/** The same in small, the photo fainter, for many canvases at once. */
 export function drawThumb(canvas, photo, values, grid) {
   const { width, height } = fade(photo);
   const scale = THUMB / Math.max(width, height);
@@ -101,7 +99,7 @@ export function drawThumb(canvas, photo, values, grid) {
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = true;
   context.drawImage(fade(photo), 0, 0, canvas.width, canvas.height);
-  lay(canvas, values, grid);
+  lay(canvas, values, grid, 0.6);
 }
 
 /** Colours of a photo at a size, four bytes per pixel. */

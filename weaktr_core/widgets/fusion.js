@@ -344,8 +344,8 @@ function layout(view) {
       make(
         "div",
         { class: "wt-desk" },
-        faders(view),
         bar({}, parts.brush, parts.own, parts.mute, parts.solo),
+        faders(view),
         bar({}, parts.cut, parts.follow),
       ),
     ),
@@ -368,7 +368,7 @@ const NOTE =
   "picture.";
 
 const FUSION_STYLE = `
-.wt-fusion .wt-how { margin: 0 0 10px; }
+.wt.wt-fusion .wt-how { margin: 0 0 10px; }
 .wt-fusion .wt-main { display: grid; gap: 12px 16px; align-items: start;
   grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
 .wt-fusion .wt-seen { grid-column: 2; position: sticky; top: var(--wt-top, 0px);

@@ -1,12 +1,12 @@
 // What the mixer shows: heads, maps, labels, and how good they are.
 
-import { fuse, headMap, ofClass } from "./fusion_maps.js";
-import { CUTS, drawBoard, forget, judge, keep, per, settle } from "./fusion_scores.js";
+import { fuse, headMap } from "./fusion_maps.js";
+import { drawBoard, forget, keep, settle } from "./fusion_scores.js";
+import { CUTS, drawLabelMap, judge, ofClass, per } from "./judged.js";
 import {
   choice,
   drawMap,
   drawOverlay,
-  drawPixels,
   headName,
   heatStyle,
   make,
@@ -25,7 +25,7 @@ export function draw(view, quiet = false) {
   }
   const weights = view.heard();
   const maps = fuse(p, weights, view.data.cap);
-  const found = judge(view, p, weights, maps);
+  const found = judge(p, maps[view.stageNow()], view.data.labels);
   forget(view, "yours");
   keep(view, "yours", index, found);
   const best = found.cut / (CUTS - 1);
@@ -101,10 +101,8 @@ function drawMaps(view, p, maps) {
 function drawLabelMaps(view, p, { best, score }) {
   const { labels, truth } = view.parts;
   const cut = view.cutNow();
-  const paint = (label) =>
-    label === 255 ? [255, 255, 255] : label ? p.colours[label - 1] : [0, 0, 0];
-  drawPixels(labels, p.mask.shape, (i) => paint(score[i] > cut ? best[i] : 0));
-  drawPixels(truth, p.mask.shape, (i) => paint(p.truth[i]));
+  drawLabelMap(labels, p, (i) => (score[i] > cut ? best[i] : 0));
+  drawLabelMap(truth, p, (i) => p.truth[i]);
   labels.setAttribute("aria-label", `labels at threshold ${cut.toFixed(2)}`);
   truth.setAttribute("aria-label", "true mask");
 }

@@ -1,33 +1,19 @@
 // The three maps of a photo from all heads and a weight for each.
 
-import { places } from "./scores.js";
-import { expand, loadImage, unpack, unpackRows } from "./shared.js";
+import { openPicture } from "./judged.js";
+import { expand, unpackRows } from "./shared.js";
 
 /** A photo with its arrays unpacked. */
 export async function openPhoto(p) {
-  const [cross, patch, coarse, truth, image] = await Promise.all([
+  const [picture, cross, patch, coarse] = await Promise.all([
+    openPicture(p),
     unpackRows(p.cross),
     p.patch && unpackRows(p.patch),
     unpackRows(p.coarse),
-    unpack(p.mask),
-    loadImage(p.jpeg),
   ]);
-  const count = p.grid[0] * p.grid[1];
-  return {
-    ...p,
-    count,
-    crossRows: cross,
-    patchRows: patch,
-    coarseMap: expand(coarse, count),
-    truth,
-    image,
-    rows: places(p.grid[0], p.mask.shape[0]),
-    columns: places(p.grid[1], p.mask.shape[1]),
-  };
+  const coarseMap = expand(coarse, picture.count);
+  return { ...picture, crossRows: cross, patchRows: patch, coarseMap };
 }
-
-/** The part of (classes, patches) numbers that is of one class. */
-export const ofClass = (p, maps, c) => maps.subarray(c * p.count, (c + 1) * p.count);
 
 /** A class token's attention through one head -> numbers of the patches. */
 export function headMap(p, head, shown) {

@@ -1,31 +1,15 @@
 // Settings against each other: every picture at its own best threshold, all at one.
 
-import { fuse, ofClass } from "./fusion_maps.js";
-import { beats, bestClass, countPixels, peak, sweep } from "./scores.js";
+import { fuse } from "./fusion_maps.js";
+import { judge, per, pooled } from "./judged.js";
 import { make } from "./shared.js";
 
-export const CUTS = 101; // thresholds of the sweep: 0, 0.01, … 1
 const NAMES = {
   equal: "all heads equal",
   learned: "learned (AAF)",
   yours: "yours",
   best: "your best",
 };
-export const per = (v) => (v === undefined ? "…" : (100 * v).toFixed(1));
-
-/** Labels of a picture and its counts, in the labels of all pictures. */
-export function judge(view, p, weights, maps = fuse(p, weights, view.data.cap)) {
-  const stage = maps[view.stageNow()];
-  const each = p.classes.map((_, c) => ofClass(p, stage, c));
-  const { best, score } = bestClass(each, p.grid[1], p.rows, p.columns);
-  const named = (labels) => labels.map((label) => (label === 255 ? 255 : p.labels[label]));
-  const pixels = { truth: named(p.truth), best: named(best), beaten: beats(score, CUTS) };
-  const counts = countPixels(pixels, { labels: view.data.labels, cuts: CUTS });
-  const miou = sweep(counts);
-  const cut = peak(miou);
-  return { best, score, counts, miou, cut, top: miou[cut] };
-}
-
 const key = (view, who, index) => [who, index, view.stageNow()].join(" ");
 
 export function keep(view, who, index, { counts, top }) {
@@ -41,13 +25,7 @@ export function forget(view, who) {
 function together(view, who) {
   const all = view.data.photos.map((_, i) => view.judged?.get(key(view, who, i)));
   if (all.includes(undefined)) return undefined;
-  const sum = { ...all[0].counts, beaten: all[0].counts.beaten.slice() };
-  for (const { counts } of all.slice(1))
-    counts.beaten.forEach((n, i) => {
-      sum.beaten[i] += n;
-    });
-  const miou = sweep(sum);
-  return { top: miou[peak(miou)], each: all.map((one) => one.top) };
+  return { top: pooled(all), each: all.map((one) => one.top) };
 }
 
 /** Judge what is missing, one picture at a time so that the page stays quick. */
@@ -61,7 +39,8 @@ export async function settle(view, turn) {
       if (view.judged.has(key(view, who, index))) continue;
       const weights = { yours: view.heard(), equal: view.equal() }[who];
       const p = view.photos[index];
-      keep(view, who, index, judge(view, p, weights ?? p.learned));
+      const maps = fuse(p, weights ?? p.learned, data.cap)[view.stageNow()];
+      keep(view, who, index, judge(p, maps, data.labels));
       drawBoard(view);
       await new Promise((next) => setTimeout(next));
     }

@@ -356,16 +356,20 @@ function layout(view) {
     make(
       "div",
       { class: "wt-main" },
-      make("div", { class: "wt-big wt-stay" }, parts.big, parts.say),
+      make(
+        "div",
+        { class: "wt-left" },
+        make("div", { class: "wt-big wt-stay" }, parts.big, parts.say),
+        make("div", { class: "wt-versus" }, parts.side, parts.table),
+        bar(parts.keep, parts.save, heatLegend("no attention", "most of each map")),
+      ),
       make(
         "div",
         { class: "wt-all" },
         bar(parts.order, parts.behind, parts.lifted),
         parts.grid,
       ),
-      make("div", { class: "wt-versus" }, parts.side, parts.table),
     ),
-    bar(parts.keep, parts.save, heatLegend("no attention", "most of each map")),
     parts.words,
     make(
       "details",
@@ -513,15 +517,18 @@ function sheetOf(view, p) {
 }
 
 const HEADS_STYLE = `
-.wt-heads .wt-how { margin: 0 0 10px; }
+.wt.wt-heads .wt-how { margin: 0 0 10px; }
 .wt-heads .wt-main { display: grid; gap: 12px 16px;
-  grid-template-columns: minmax(0, 1fr) minmax(0, 1.25fr); grid-template-rows: auto 1fr; }
-.wt-heads .wt-all { grid-column: 2; grid-row: 1 / 3; min-width: 0; }
+  grid-template-columns: minmax(0, 1fr) minmax(0, 1.15fr); align-items: start; }
+.wt-heads .wt-left { position: sticky; top: var(--wt-top, 0px); min-width: 0; }
+.wt-heads .wt-left .wt-bar { margin: 10px 0 0; }
+.wt-heads .wt-all { min-width: 0; }
 .wt-heads .wt-big { max-width: none; }
 .wt-heads .wt-grid { row-gap: 3px; }
 .wt-heads .wt-say { min-height: 2.8em; }
 .wt-heads .wt-grid canvas { max-height: 92px; object-fit: contain; border-radius: 2px;
   background: var(--wt-empty); }
+@media (pointer: coarse) { .wt .wt-grid button { min-height: 44px; } }
 .wt-heads .wt-grid button:hover { border-color: var(--wt-blue); }
 .wt-heads .wt-grid button span { display: none; font-size: 10px; line-height: 1.3; }
 .wt-sorted.wt-grid button span { display: block; }
@@ -532,7 +539,7 @@ const HEADS_STYLE = `
 .wt-heads .wt-order { grid-column: 1 / -1; color: var(--wt-quiet); font-size: 13px;
   margin: 0 0 3px; }
 .wt-versus { display: flex; flex-wrap: wrap; gap: 8px 10px; align-items: flex-start;
-  align-content: flex-start; min-width: 0; }
+  margin-top: 8px; }
 .wt-versus > canvas { flex: 0 0 30%; width: 30%; min-width: 0; image-rendering: pixelated;
   border-radius: 4px; border: 2px solid var(--wt-edge); max-height: 240px;
   object-fit: contain; background: var(--wt-empty); }
@@ -545,9 +552,10 @@ const HEADS_STYLE = `
 .wt-heads dt { font-weight: 600; }
 .wt-heads dd { margin: 0 0 4px; }
 @container (max-width: 620px) {
-  .wt-heads .wt-main { display: block; }
-  .wt-heads .wt-all { margin-top: 10px; }
-  .wt-heads .wt-versus { margin-top: 10px; }
+  .wt-heads .wt-main { display: flex; flex-direction: column; }
+  .wt-heads .wt-left { display: contents; }
+  .wt-heads .wt-all { order: 1; }
+  .wt-heads .wt-versus, .wt-heads .wt-left .wt-bar { order: 2; margin: 0; }
 }
 `;
 
