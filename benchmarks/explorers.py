@@ -45,9 +45,9 @@ CHANGE = """async ([root, control, n]) => {
 EXPLORERS = {
     "02_how_a_vit_sees": (".wt-patches", ".wt-big canvas"),
     "03_heads_disagree": (".wt-heads", ".wt-big canvas"),
-    "04_class_tokens": (".wt-tokens", ".wt-table button"),
-    "06_weighting_heads": (".wt-mixer", "button"),
-    "08_training_with_tags": (".wt-epochs", "input[type=range]"),
+    "04_class_tokens": (".wt-class_tokens", ".wt-table button"),
+    "06_weighting_heads": (".wt-fusion", "button"),
+    "08_training_with_tags": (".wt-training", "input[type=range]"),
     "09_pseudo_labels": (".wt-thresholds", "input[type=range]"),
     "10_learning_from_noisy_masks": (".wt-clipping", "input[type=range]"),
 }

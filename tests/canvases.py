@@ -3,11 +3,12 @@
 import base64
 import json
 
+import matplotlib
 import numpy as np
 
-from weaktr_core.figures.style import class_colours
-from weaktr_core.widgets.host import heat_colours, module_source
-from weaktr_core.widgets.pack import quantise
+from weaktr_core.figures.style import HEAT, class_colours
+from weaktr_core.widgets.host import module_source
+from weaktr_core.widgets.pack import LEVELS
 
 PIXELS = """canvas => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -25,9 +26,24 @@ def pixels(locator):
     return flat.reshape(height, width, 4)[..., :3]
 
 
-def expected_map(row, grid, levels=32):
+def heat_colours():
+    """(256, 3) uint8, the book's heat colormap."""
+    return np.round(255 * matplotlib.colormaps[HEAT](np.arange(256))[:, :3]).astype(
+        np.uint8
+    )
+
+
+def expected_map(row, grid, levels=LEVELS):
     """(h, w, 3) colours of a heat map as the explorers draw it."""
-    return heat_colours()[quantise(row, levels)].reshape(*grid, 3)
+    steps = np.round(np.clip(row / max(row.max(), 1e-12), 0, 1) * (levels - 1))
+    return heat_colours()[np.round(steps * (255 / (levels - 1))).astype(int)].reshape(
+        *grid, 3
+    )
+
+
+def without_photo(root):
+    """Let the small maps of a head explorer be maps and nothing else."""
+    root.get_by_role("checkbox", name="photo behind").uncheck()
 
 
 PHOTO = """async ([source, h, w]) => {

@@ -42,7 +42,7 @@ def patches(name="cat", host="html"):
     return explore_patches(PHOTO, SCORES[0], name=name, **options)
 
 
-def tokens(name="cat", host="html"):
+def class_tokens(name="cat", host="html"):
     """Two stages, masks and head weights."""
     rows = SCORES[:, :, :, :2, 2:]
     options = named(name, host, stages=[f"{name} before", "after"], grid=GRID)
@@ -67,7 +67,7 @@ def clipping(name="cat", host="html"):
     return explore_clipping([PHOTO] * 2, [LABEL] * 2, losses, truths, **options)
 
 
-def mixer(name="cat", host="html"):
+def fusion(name="cat", host="html"):
     """Two classes on each photo, with a fine CAM."""
     one = dict(
         classes=np.array([0, 1]),
@@ -80,13 +80,12 @@ def mixer(name="cat", host="html"):
     return explore_fusion([PHOTO] * 2, [one] * 2, [TRUTH] * 2, **options)
 
 
-def epochs(name="cat", host="html"):
+def training(name="cat", host="html"):
     """Two stages, one panel of curves."""
-    moments = ["start", f"{name} early", f"{name} late"]
-    options = named(name, host, stages=[f"{name} coarse", "fine"], epochs=moments)
+    options = named(name, host, stages=[f"{name} coarse", "fine"])
     curves = {name: {name: [1, 2.5, None]}}
     return explore_training(WEIGHTS, MAPS, [PHOTO] * 2, curves, **options)
 
 
 # Another explorer joins the tests of all of them here, and with its lines in their tables.
-ALL = [heads, patches, tokens, thresholds, clipping, mixer, epochs]
+ALL = [heads, patches, class_tokens, thresholds, clipping, fusion, training]

@@ -2,37 +2,52 @@
 
 import datetime
 import io
+from functools import partial
 
+import ipywidgets
 import numpy as np
 import pytest
 from PIL import Image
 
+from weaktr_core import look
 from weaktr_core.__main__ import main
-from weaktr_core.data.photos import PHOTOS
-from weaktr_core.widgets import explore_heads, explore_live
-from weaktr_core.widgets.controls import LiveExplorer
-from weaktr_core.widgets.host import Page
+from weaktr_core.data.photos import PHOTOS, photo
+from weaktr_core.look import explore_live
+from weaktr_core.widgets import explore_heads
+from weaktr_core.widgets.live import LiveExplorer, uploaded_file
 
 RANDOM = np.random.default_rng(0)
 
 
-def fake(photo, network, *, name, size, host):
+def fake(name, photo, network):
     """An explorer of random attention: 4 layers of 2 heads, "small" has 2 layers."""
     if network == "broken" or min(photo.shape[:2]) < 3:
         raise ValueError("a photo of 2 pixels\nis too small")
+    if "/" in network:
+        look.open_network(network)
     rows = RANDOM.random((2 if network == "small" else 4, 2, 10, 10))
-    return explore_heads(photo, rows, names=[name], host=host)
+    return explore_heads(photo, rows, names=[name], host="live")
 
 
 @pytest.fixture
 def live():
-    return explore_live(host="live", explore=fake)
+    photos = {name: partial(photo, name) for name in PHOTOS}
+    return LiveExplorer(fake, photos, "dinov2-s")
+
+
+SEVEN = ipywidgets.__version__.startswith("7.")
 
 
 def upload(live, name, content):
+    """What the browser does, in the words of either ipywidgets."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    file = dict(name=name, type="image/png", size=len(content), last_modified=now)
-    live.upload.value = ({**file, "content": memoryview(content)},)
+    file = dict(name=name, type="image/png", size=len(content))
+    if SEVEN:
+        value = {name: {"metadata": file, "content": content}}
+        live.upload.set_trait("value", value)
+    else:
+        file |= {"last_modified": now, "content": memoryview(content)}
+        live.upload.value = (file,)
 
 
 def png(width=30, height=20):
@@ -105,6 +120,13 @@ def test_a_bad_upload_is_said_in_one_sentence_and_nothing_is_lost(live, content,
     assert shown(live) == "good.png" and live.message.value == ""
 
 
+def test_both_forms_of_an_upload_are_read():
+    eight = ({"name": "a.png", "content": memoryview(b"12")},)
+    seven = {"a.png": {"metadata": {"name": "a.png"}, "content": b"12"}}
+    assert uploaded_file(eight) == uploaded_file(seven) == ("a.png", b"12")
+    assert uploaded_file(()) is uploaded_file({}) is None
+
+
 def test_what_cannot_be_explored_leaves_all_as_it_was(live):
     kept = live.explorer
     upload(live, "dot.png", png(2, 2))
@@ -120,16 +142,19 @@ def test_what_cannot_be_explored_leaves_all_as_it_was(live):
 
 def test_without_a_kernel_it_is_the_static_explorer(monkeypatch):
     monkeypatch.setenv("WEAKTR_WIDGETS", "html")
-    page = explore_live(explore=fake)
-    assert isinstance(page, Page) and PHOTOS[0] in page.sentence
+    monkeypatch.setattr(look, "explore_photo", lambda *_, **named: named)
+    assert explore_live() == dict(name=PHOTOS[0], size=168, host="html")
 
 
-def test_a_trained_run_offers_its_class_tokens(tmp_path):
+def test_a_trained_run_offers_its_class_tokens(tmp_path, monkeypatch):
     settings = ["--preset", "smoke", "--set", "epochs=1", "precision=no", "img_size=48"]
     run = tmp_path / "run"
     assert main(["train-cam", "--data", "scenes:6", "--run", str(run), *settings]) == 0
-    live = LiveExplorer(str(run), size=48)
+    live = explore_live(str(run), size=48, host="live")
     assert live.explorer.data["photos"][0]["prefix"][0].startswith("token of ")
-    assert "application/vnd.jupyter.widget-view+json" in live._repr_mimebundle_()
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    live._ipython_display_()
+    assert shown == [live.box]
     live.network.value = str(tmp_path)
     assert "no run here" in live.message.value and live.network.value == str(run)

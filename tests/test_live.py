@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from canvases import expected_map, pixels
+from canvases import expected_map, pixels, without_photo
 from playwright.sync_api import TimeoutError
 
 from weaktr_core.data.photos import PHOTOS
@@ -23,16 +23,18 @@ ROOT = Path(__file__).parents[1]
 GRID, LAYERS, HEADS = (4, 5), 3, 2
 SETUP = f"""
 import numpy as np
-from weaktr_core.widgets import explore_heads, explore_live, explore_patches
+from weaktr_core.data.photos import PHOTOS, photo as read
+from weaktr_core.widgets import explore_heads, explore_patches
+from weaktr_core.widgets.live import LiveExplorer
 random = np.random.default_rng(5)
 photo = random.integers(0, 255, (40, 50, 3), dtype=np.uint8)
 rows = random.gamma(0.4, size=({LAYERS}, {HEADS}, 21, 21)).astype(np.float32)
 rows /= rows.sum(axis=-1, keepdims=True)
 
-def explore(photo, network, *, name, size, host):
+def explore(name, photo, network):
     shown = rows if name == {PHOTOS[0]!r} else rows[::-1]
     shown = shown[:2] if network == "small" else shown
-    return explore_heads(photo, shown, names=[name], grid={GRID}, host=host)
+    return explore_heads(photo, shown, names=[name], grid={GRID}, host="live")
 """
 CELLS = [
     SETUP,
@@ -42,7 +44,8 @@ CELLS = [
     f"patches = explore_patches(photo, rows, grid={GRID}, host='live')\npatches",
     "print('patches', patches.layer, patches.query)",
     "patches.query = 7",
-    "live = explore_live(host='live', explore=explore)\nlive",
+    "photos = {n: lambda n=n: read(n) for n in PHOTOS}",
+    "live = LiveExplorer(explore, photos, 'dinov2-s')\nlive",
     "print(live.photo.value, live.network.value, live.layer.value, live.explorer.head)",
     "live.layer.value, live.photo.value = 1, live.photo.options[0]",
 ]
@@ -194,6 +197,7 @@ def test_clicks_reach_python_and_python_reaches_the_page(browser, lab):
 
 def heads_both_ways(page, heads):
     rows = attention()
+    without_photo(heads)
     thumbs = heads.locator(".wt-grid canvas")
     assert np.array_equal(pixels(thumbs.nth(3)), expected_map(rows[1, 1, 0, 1:], GRID))
     heads.get_by_role("button", name="layer 3, head 2").click()
@@ -221,6 +225,7 @@ def patches_both_ways(page, patches):
 
 
 def controls_both_ways(page, box):
+    without_photo(box)
     rows, thumbs = attention(), box.locator(".wt-grid canvas")
     layer, say = box.locator(".widget-readout"), box.locator(".wt-say")
     # all cells ran: the first layer of the first photo

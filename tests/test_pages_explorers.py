@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 from book_site import SITE, address, overflow
-from canvases import painted, pixels
-from test_widget_mixer import fused
+from canvases import heat_colours, painted, pixels, without_photo
+from test_widget_fusion import fused
 
 from weaktr_core.method.losses import clipping_threshold
 from weaktr_core.widgets.clipping import unpack_loss
-from weaktr_core.widgets.host import heat_colours
 from weaktr_core.widgets.pack import unpack, unpack_rows
 
 pytestmark = pytest.mark.usefixtures("site")
@@ -67,6 +66,7 @@ def use_heads(page, root, data):
     """Choose a head, then a patch that is kept as a query."""
     photo, (layers, heads) = data["photos"][0], data["shape"]
     grid, rows, query = photo["grid"], unpack(photo["attention"]), 5
+    without_photo(root)
     root.get_by_role("button", name="layer 1, head 2").press("Enter")
     row, column = divmod(photo["queries"][query], grid[1])
     click_patch(root.locator(".wt-big canvas"), row, column, grid)
@@ -77,7 +77,7 @@ def use_heads(page, root, data):
         assert equal(thumb, heat(rows[layer, head, query], grid))
 
 
-def use_tokens(page, root, data):
+def use_class_tokens(page, root, data):
     """Small maps of the first stage, then one of them large."""
     photo, name = data["photos"][0], data["classes"][-1]
     maps, grid = unpack(photo["maps"]), photo["grid"]
@@ -95,7 +95,7 @@ def use_tokens(page, root, data):
     assert (pixels(big) != before).any()
 
 
-def use_mixer(page, root, data):
+def use_fusion(page, root, data):
     """Listen to the last layer, then change one head of it by key."""
     photo, (layers, heads) = data["photos"][0], data["shape"]
     before = said(root)
@@ -115,14 +115,14 @@ def use_mixer(page, root, data):
         before = said(root)
 
 
-def use_epochs(page, root, data):
+def use_training(page, root, data):
     """The slider to the first epoch, then a key."""
     maps, slider = unpack_rows(data["maps"]), root.get_by_role("slider", name="Epoch")
     weights = np.reshape(data["weights"], data["shape"])
     slider.fill("0")
     for epoch in (0, 1):
         assert said(root).startswith(
-            data["epochs"][epoch] + ", " + data["photos"][0]["name"]
+            data["training"][epoch] + ", " + data["photos"][0]["name"]
         )
         for stage in range(len(data["stages"])):
             drawn = root.locator(".wt-strip canvas").nth(stage)
@@ -174,9 +174,9 @@ USES = {name[4:]: use for name, use in globals().items() if name.startswith("use
 CHAPTERS = {
     "02_how_a_vit_sees": ["patches"],
     "03_heads_disagree": ["heads"],
-    "04_class_tokens": ["tokens"],
-    "06_weighting_heads": ["mixer", "epochs"],
-    "08_training_with_tags": ["epochs"],
+    "04_class_tokens": ["class_tokens"],
+    "06_weighting_heads": ["fusion", "training"],
+    "08_training_with_tags": ["training"],
     "09_pseudo_labels": ["thresholds"],
     "10_learning_from_noisy_masks": ["clipping"],
 }

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 from axe import violations
-from canvases import expected_map, live_html, pixels, sticking_out
+from canvases import expected_map, live_html, pixels, sticking_out, without_photo
 from explorers import ALL, GRID, HEADS, LAYERS, SCORES, heads, patches
 
 from weaktr_core.widgets.pack import quantise
@@ -16,11 +16,15 @@ EVIL = """</script><img src=x onerror="window.hit='it'">'"`&lt;{evil}<!--<script
 TOUCHES = {
     "heads": (".wt-big canvas", (2.5 / 8, 3.5 / 6), "row 4, column 3"),
     "patches": (".wt-big canvas", (2.5 / 8, 3.5 / 6), "row 4, column 3"),
-    "tokens": (".wt-table button >> nth=1", (0.5, 0.5), "class token of cat, layer 2"),
+    "class_tokens": (
+        ".wt-table button >> nth=1",
+        (0.5, 0.5),
+        "class token of cat, layer 2",
+    ),
     "thresholds": (".wt-curve", (0.72, 0.5), "background score 0.70"),
     "clipping": ("text=each image alone", (0.5, 0.5), "the mean loss of this image"),
-    "mixer": ("text=solo", (0.5, 0.5), "layer 3, head 1 alone"),
-    "epochs": (".wt-strip button >> nth=0", (0.5, 0.5), "cat coarse. Most trusted"),
+    "fusion": ("text=solo", (0.5, 0.5), "layer 3, head 1 alone"),
+    "training": (".wt-strip button >> nth=0", (0.5, 0.5), "cat coarse. Most trusted"),
 }
 # What is written where Python sets less than there is, and more.
 LIMITS = {
@@ -28,12 +32,12 @@ LIMITS = {
               "cat again: layer 3, head 2, seen from patch row 6, column 8"),
     "patches": ("row 1, column 1 attends to in layer 1, mean of all heads",
                 "row 6, column 8 attends to in layer 3, head 2"),
-    "tokens": ("cat: class token of cat, layer 1",
+    "class_tokens": ("cat: class token of cat, layer 1",
                "cat again: class token of dog, the mean of all heads, weighted"),
     "thresholds": ("cat, background score 0.00", "cat again, background score 1.00"),
     "clipping": ("2 px", "80 px"),
-    "mixer": ("cat, fine CAM of cat:", "cat again, fine CAM of dog, layer 3, head 2 alone"),
-    "epochs": ("start, cat, cat coarse.", "cat late, cat again, fine."),
+    "fusion": ("cat, fine CAM of cat:", "cat again, fine CAM of dog, layer 3, head 2 alone"),
+    "training": ("before training, cat, cat coarse.", "epoch 2, cat again, fine."),
 }  # fmt: skip
 CONTROLS = """() => [...document.querySelectorAll(
     ".wt :is(a, button, input, select, summary, [tabindex])")].filter(
@@ -229,6 +233,7 @@ def test_in_a_sandbox_as_on_colab(opened, monkeypatch, factory):
 def test_heads_in_a_sandbox_as_on_colab(opened, monkeypatch):
     frame = sandboxed(opened, monkeypatch, heads)
     frame.get_by_role("button", name="layer 1, head 2").click()
+    without_photo(frame)
     click_patch(frame.locator(".wt-big canvas"), 4, 6)
     assert "layer 1, head 2, seen from patch row 5" in frame.locator(".wt-say").inner_text()
     thumbs = frame.locator(".wt-grid canvas")
@@ -263,6 +268,9 @@ def test_comparing_by_mouse_by_key_and_kept(opened):
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Home")
     assert "layer 1,head 1" in words(table)
+    page.get_by_role("button", name="layer 3, head 1").click()
+    # a head is not compared with itself
+    assert "meanof all" in words(table)
     page.get_by_role("button", name="Keep to compare").click()
     page.get_by_role("button", name="layer 1, head 2").click()
     page.mouse.move(1, 1)
@@ -272,18 +280,20 @@ def test_comparing_by_mouse_by_key_and_kept(opened):
 
 
 def test_table_says_what_python_computes(opened):
-    page = opened(heads()._repr_html_())
+    shown = heads()
+    head = shown.state["head"]
+    page = opened(shown._repr_html_())
     numbers = page.locator(".wt-versus td:nth-child(2)").all_inner_texts()
     maps = np.round(
         SCORES[0, :, :, 0, 2:] / SCORES[0, :, :, 0, 2:].max(-1, keepdims=True) * 31
     )
-    share = maps[2, 0] / maps[2, 0].sum()
+    share = maps[2, head] / maps[2, head].sum()
     used = 2 ** -(share[share > 0] * np.log2(share[share > 0])).sum()
     assert abs(float(numbers[-3]) - used) <= 1
     ys, xs = np.divmod(np.arange(48), GRID[1])
     far = np.hypot(ys - (share * ys).sum(), xs - (share * xs).sum())
     assert abs(float(numbers[-2]) - (share * far).sum()) <= 0.11
-    alike = np.corrcoef(maps[2, 0], maps.reshape(6, 48).mean(axis=0))[0, 1]
+    alike = np.corrcoef(maps[2, head], maps.reshape(6, 48).mean(axis=0))[0, 1]
     assert abs(float(numbers[-1]) - alike) <= 0.011
 
 
@@ -326,6 +336,7 @@ def test_keyboard_focus_survives_choosing(opened):
 
 def test_lifting_shows_faint_values(opened):
     page = opened(heads()._repr_html_())
+    without_photo(page)
     page.get_by_role("checkbox", name="Lift faint values").check()
     steps = quantise(SCORES[0, 0, 0, 0, 2:]).astype(float)
     shown = pixels(page.locator(".wt-grid canvas").first)

@@ -5,12 +5,11 @@ import re
 import numpy as np
 import pytest
 import torch
-from canvases import pixels
+from canvases import heat_colours, pixels
 
 from weaktr_core.method.losses import clipping_threshold
 from weaktr_core.widgets import explore_clipping
 from weaktr_core.widgets.clipping import STEP, pack_loss, unpack_loss
-from weaktr_core.widgets.host import heat_colours
 
 NAMES = ("boat", "cat", "tree")
 SIZE = (25, 38)  # no multiple of the windows below

@@ -165,8 +165,6 @@ def test_wrong_shapes_are_explained():
         explore_thresholds(PHOTOS[:1], SCORES[:1], CLASSES[1:], class_names=NAMES)
     with pytest.raises(ValueError, match=r"iou is \(101, 4\), came \(100, 4\)"):
         explorer(iou=SWEEP.iou[1:])
-    with pytest.raises(ValueError, match="2 to 255 rising numbers"):
-        explorer(thresholds=np.array([0.5, 0.2]), iou=None)
     with pytest.raises(ValueError, match=r"crf is \(2, 20, 30\) for 2 thresholds"):
         explorer(crf_thresholds=(0.2, 0.4))
     with pytest.raises(ValueError, match="mask is"):

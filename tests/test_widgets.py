@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from canvases import expected_map, pixels
+from canvases import expected_map, pixels, without_photo
 
 from weaktr_core.widgets import explore_heads, explore_patches
 from weaktr_core.widgets.host import Page, choose_host
@@ -83,6 +83,7 @@ def test_every_second_patch_is_kept_as_a_query():
 @pytest.mark.parametrize("width", [1000, 390])
 def test_head_explorer_shows_what_python_computes(opened, width):
     page = opened(heads_page()._repr_html_(), width)
+    without_photo(page)
     thumbs = page.locator(".wt-grid canvas")
     assert thumbs.count() == LAYERS * HEADS
     for index in range(LAYERS * HEADS):

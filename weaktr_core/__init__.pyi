@@ -13,6 +13,7 @@ from .data import open_dataset as open_dataset
 from .errors import WeakTrError as WeakTrError
 from .labels.photos import CamSegmenter as CamSegmenter
 from .labels.photos import MaskSegmenter as MaskSegmenter
+from .look import explore_photo as explore_photo
 from .method.attention import record_attention as record_attention
 from .method.decoder import MaskTransformer as MaskTransformer
 from .method.losses import gradient_clipping_loss as gradient_clipping_loss
@@ -31,6 +32,5 @@ from .scores.metrics import threshold_sweep as threshold_sweep
 from .train.cam import train_cam as train_cam
 from .train.seg import train_seg as train_seg
 from .widgets.heads import explore_heads as explore_heads
-from .widgets.photo import explore_photo as explore_photo
 
 __version__: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from weaktr_core.commands.common import UsageError, add_command, log
 
@@ -31,28 +30,18 @@ def add_explore(commands) -> None:
 def explore_command(arguments: argparse.Namespace) -> None:
     """Read the photo, run the network, write the page."""
     from weaktr_core.data.files import read_image
-    from weaktr_core.networks.checkpoints import load_checkpoint
-    from weaktr_core.runtime import write_atomically
-    from weaktr_core.train.runs import Run
-    from weaktr_core.widgets.photo import explore_photo
+    from weaktr_core.look import open_run, write_explorer
 
     out = output_file(arguments.out)
-    network: Any = "dinov2-s"
-    if arguments.run:
-        run = Run(arguments.run)
-        _ = run.config  # a missing run is said as such
-        network = load_checkpoint(run.best)
+    network = open_run(arguments.run) if arguments.run else "dinov2-s"
     photo, stem = read_image(arguments.photo, upright=True), Path(arguments.photo).stem
     try:
-        page = explore_photo(photo, network, name=stem, size=arguments.size, host="html")
+        count = write_explorer(out, photo, network, name=stem, size=arguments.size)
     except ValueError as error:  # too narrow, or a size without a patch
         raise UsageError(f"{arguments.photo}: {error}") from None
-    text = page.document(f"Attention heads on {stem}")
-    try:
-        write_atomically(out, lambda part: part.write_text(text, encoding="utf8"))
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror or error}") from None
-    log(f"done: {out}, {len(text) / 1e6:.1f} MB; open it in a browser")
+    log(f"done: {out}, {count / 1e6:.1f} MB; open it in a browser")
 
 
 def output_file(name: str) -> Path:

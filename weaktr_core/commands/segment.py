@@ -254,11 +254,8 @@ class Desk:
 
     def write_explorer(self, name: str, photo: np.ndarray, model) -> None:
         """The heads of the CAM network, at the size it was trained on."""
-        from weaktr_core.runtime import write_atomically
-        from weaktr_core.widgets.photo import explore_photo
+        from weaktr_core.look import write_explorer
 
         size = int(np.min((model.source or {})["img_size"]))
-        page = explore_photo(photo, model.cpu(), name=name, size=size, host="html")
-        text = page.document(f"Attention heads on {name}")
         path = self.folder / "explorers" / f"{name}.html"
-        write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
+        write_explorer(path, photo, model.cpu(), name=name, size=size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,32 @@ from weaktr_core.widgets.pack import (
 )
 
 
+@dataclass(frozen=True)
+class Finding:
+    """Something worth seeing among the heads.
+
+    Attributes:
+        name: on its button.
+        says: what to look at, a sentence.
+        layer, head: counted from 0.
+        photo: index of the photo.
+        patch: (row, column) of the patch that asks, the nearest that is kept; None: the
+            first token.
+    """
+
+    name: str
+    says: str
+    layer: int
+    head: int
+    photo: int = 0
+    patch: tuple[int, int] | None = None
+
+
 def explore_heads(
     photos: np.ndarray | Sequence[np.ndarray],
     attention: np.ndarray | Sequence[np.ndarray],
     *,
+    findings: Sequence[Finding] = (),
     names: Sequence[str] | None = None,
     tokens: Sequence[str] = ("class token",),
     grid: tuple[int, int] | Sequence[tuple[int, int]] | None = None,
@@ -34,6 +57,10 @@ def explore_heads(
         photos: one photo (height, width, 3) uint8, or several.
         attention: (L, H, T, T) of each photo, rows after the softmax. The last h·w of
             the T tokens are patches, row by row; those before are ``tokens``.
+        findings: things worth seeing, a button each; the explorer opens on the first.
+            Without them it opens on the head of the last layer that agrees most with
+            all heads. A link in the text shows the n-th:
+            ``<a href="#wt-heads?finding=n">``.
         names: what the photos show; default "photo 1", …
         tokens: names of the tokens before the patches; T - h·w of them.
         grid: (h, w) of all photos, or one for each; default: square.
@@ -60,12 +87,39 @@ def explore_heads(
         for one in zip(photos, attention, names, grids, strict=True)
     ]
     layers, heads = attention[0].shape[:2]
+    listed = [describe_finding(one, shown, (layers, heads)) for one in findings]
     sentence = f"{names[0]}: what each of {layers} x {heads} attention heads looks at."
-    state = dict(photo=0, layer=layers - 1, head=0, query=0)
-    data = {"shape": [layers, heads], "photos": shown}
+    head = typical_head(attention[0][-1, :, 0, len(tokens) :])
+    state = dict(photo=0, layer=layers - 1, head=head, query=0)
+    state |= listed[0]["state"] if listed else {}
+    data = {"shape": [layers, heads], "photos": shown, "findings": listed}
     return explorer(
         "heads", data, state, sentence=sentence, poster=shown[0]["jpeg"], host=host
     )
+
+
+def typical_head(rows: np.ndarray) -> int:
+    """Index of the row of (H, N) that looks most like the mean of all."""
+    shares = rows / rows.max(axis=1, keepdims=True)
+    alike = np.corrcoef(shares, shares.mean(axis=0))[-1, :-1]
+    return int(np.argmax(np.nan_to_num(alike, nan=-1.0)))
+
+
+def describe_finding(
+    finding: Finding, photos: Sequence[dict[str, Any]], shape: tuple[int, int]
+) -> dict[str, Any]:
+    """A finding as the explorer's state; ValueError where there is nothing like it."""
+    where = dict(photo=finding.photo, layer=finding.layer, head=finding.head)
+    ends = dict(zip(where, (len(photos), *shape), strict=True))
+    if wrong := {n: v for n, v in where.items() if not 0 <= v < ends[n]}:
+        raise ValueError(f"{finding.name}: {wrong}, there are {ends}")
+    query = 0
+    if finding.patch is not None:
+        queries = np.array(photos[finding.photo]["queries"])
+        rows, columns = np.divmod(queries, photos[finding.photo]["grid"][1])
+        away = np.hypot(rows - finding.patch[0], columns - finding.patch[1])
+        query = int(np.argmin(np.where(queries < 0, np.inf, away)))
+    return dict(name=finding.name, says=finding.says, state=dict(where, query=query))
 
 
 def describe(

@@ -17,13 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-import numpy as np
-
-from weaktr_core.figures.style import HEAT
+from weaktr_core.widgets.bundle import bundle
 
 FOLDER = Path(__file__).parent
 HOSTS = ("live", "html")
+GROUND = (
+    ":root { color-scheme: light dark } body { margin: 16px } "
+    "h1 { font: 600 20px system-ui, sans-serif }"
+)
 _serial = itertools.count(1)
 
 
@@ -42,17 +43,9 @@ def choose_host(wanted: str | None = None) -> str:
     return "html" if missing or "google.colab" in sys.modules else "live"
 
 
-def heat_colours() -> np.ndarray:
-    """(256, 3) uint8, the book's heat colormap."""
-    colours = matplotlib.colormaps[HEAT](np.arange(256))[:, :3]
-    return np.round(255 * colours).astype(np.uint8)
-
-
 def module_source(name: str) -> str:
-    """The ES module of an explorer, its helpers and colours put in front."""
-    colours = f"const HEAT = {json.dumps(heat_colours().tolist())};\n"
-    parts = [(FOLDER / f"{part}.js").read_text("utf8") for part in ("shared", name)]
-    return colours + "\n".join(parts)
+    """The ES module of an explorer with all that it imports, see `bundle.bundle`."""
+    return bundle(FOLDER / f"{name}.js")
 
 
 def explorer(
@@ -101,7 +94,7 @@ def live_class(name: str, state: dict[str, Any]) -> Callable[..., Any]:
     }
     members["data"] = traitlets.Dict().tag(sync=True)
     members["_esm"] = module_source(name)
-    return type(name.title() + "Explorer", (anywidget.AnyWidget,), members)
+    return type(name.title().replace("_", "") + "Explorer", (anywidget.AnyWidget,), members)
 
 
 class Page:
@@ -150,10 +143,11 @@ class Page:
     def document(self, title: str) -> str:
         """A whole HTML file."""
         return (
-            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+            '<!doctype html>\n<html lang="en" data-wt-scheme="auto"><head>'
+            '<meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{html.escape(title)}</title></head>"
-            '<body style="margin:16px; background:#fff"><main>'
-            f"<h1 style='font:600 20px system-ui,sans-serif'>{html.escape(title)}</h1>"
+            f"<title>{html.escape(title)}</title><style>{GROUND}</style></head>"
+            "<body><main>"
+            f"<h1>{html.escape(title)}</h1>"
             f"{self._repr_html_()}</main></body></html>\n"
         )

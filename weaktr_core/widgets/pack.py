@@ -14,6 +14,12 @@ from PIL import Image
 
 from weaktr_core.figures.style import class_colours
 
+LEVELS = 32
+"""Steps of a heat map: as many as an eye tells apart; fewer compress better."""
+
+LONGEST = 420
+"""Pixels of the longer side of a photo on a page."""
+
 
 def pack(values: UInt8[np.ndarray, ...]) -> dict[str, Any]:
     """Bytes, row-major, as ``{"data": "zlib:<base64>", "shape": [...]}``."""
@@ -28,16 +34,11 @@ def unpack(packed: dict[str, Any]) -> UInt8[np.ndarray, ...]:
     return np.frombuffer(raw, dtype=np.uint8).reshape(packed["shape"])
 
 
-def quantise(
-    rows: Float[np.ndarray, "... N"], levels: int = 32
-) -> UInt8[np.ndarray, "... N"]:
-    """Each row in steps of its largest value: 0 to 255, with ``levels`` values used.
-
-    Fewer levels compress better; 32 are as many as an eye tells apart in a heat map.
-    """
+def quantise(rows: Float[np.ndarray, "... N"]) -> UInt8[np.ndarray, "... N"]:
+    """Each row in steps of its largest value: 0 to 255, `LEVELS` values used."""
     largest = np.maximum(rows.max(axis=-1, keepdims=True), 1e-12)
-    steps = np.round(np.clip(rows / largest, 0, 1) * (levels - 1))
-    return np.round(steps * (255 / (levels - 1))).astype(np.uint8)
+    steps = np.round(np.clip(rows / largest, 0, 1) * (LEVELS - 1))
+    return np.round(steps * (255 / (LEVELS - 1))).astype(np.uint8)
 
 
 def pack_rows(rows: Float[np.ndarray, "... N"], levels: int = 256) -> dict[str, Any]:
@@ -71,10 +72,10 @@ def unpack_rows(packed: dict[str, Any]) -> Float[np.ndarray, "... N"]:
     return scale[..., None] * np.array(packed["values"])[unpack(packed["codes"])]
 
 
-def jpeg(photo: UInt8[np.ndarray, "height width 3"], longest: int = 420) -> str:
-    """A photo as a data URI, made no larger than ``longest`` pixels a side."""
+def jpeg(photo: UInt8[np.ndarray, "height width 3"]) -> str:
+    """A photo as a data URI, made no larger than `LONGEST` pixels a side."""
     picture = Image.fromarray(photo)
-    picture.thumbnail((longest, longest))
+    picture.thumbnail((LONGEST, LONGEST))
     buffer = io.BytesIO()
     picture.save(buffer, format="JPEG", quality=82)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

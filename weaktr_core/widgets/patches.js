@@ -1,111 +1,174 @@
 // Patch attention: click a patch, see which patches it attends to.
 
-const PATCHES_STYLE = `
-.wt-patches .wt-side { flex: 1 1 260px; min-width: 0; max-width: 440px; }
-.wt-map { width: 100%; max-width: 300px; max-height: 300px; object-fit: contain;
-  image-rendering: pixelated; border-radius: 4px; display: block; }
-.wt-patches .wt-grid { grid-template-columns: repeat(auto-fill, minmax(60px, 1fr));
-  margin-top: 4px; }
-.wt-patches .wt-grid canvas { max-height: 90px; object-fit: contain; background: #000; }
-.wt-patches .wt-grid button:hover { border-color: #6aa5e3; }
-.wt-patches .wt-grid span { display: block; font-size: 11px; line-height: 1.3; }
-.wt-patches .wt-grid button[aria-pressed="true"] span { color: #fff; }
-.wt-patches output { display: inline-block; min-width: 4.5em; font-variant-numeric: tabular-nums; }
-`;
+import {
+  ARROWS,
+  choice,
+  connect,
+  drawMap,
+  drawOverlay,
+  followLinks,
+  heatLegend,
+  loadImage,
+  make,
+  onDrag,
+  patchAt,
+  range,
+  STYLE,
+  strip,
+  strongest,
+  unpack,
+} from "./shared.js";
 
 async function render({ model, el }) {
   const data = model.get("data");
-  const photo = await loadImage(data.jpeg);
-  const rows = await unpack(data.attention);
   const [layers, heads] = data.shape;
+  const [photo, rows] = await Promise.all([loadImage(data.jpeg), unpack(data.attention)]);
+  const view = { model, data, layers, heads, photo, rows };
+  Object.assign(
+    view,
+    connect(model, ["query", "layer", "head"], () => draw(view)),
+  );
+  view.parts = parts(view);
+  const root = layout(view);
+  el.replaceChildren(root);
+  draw(view);
+  const unlink = followLinks("patches", root, view);
+  return () => {
+    unlink();
+    view.stop();
+  };
+}
+
+function now({ at, data, layers, heads }) {
   const [h, w] = data.grid;
-  const count = h * w;
-  const { set, at, stop } = connect(model, ["query", "layer", "head"], draw);
+  return {
+    query: at("query", h * w),
+    layer: at("layer", layers),
+    head: at("head", heads, -1),
+  };
+}
 
-  function now() {
-    return { query: at("query", count), layer: at("layer", layers), head: at("head", heads, -1) };
-  }
-  function row(layer) {
-    // head -1 is the mean over heads, of rows as they are before scaling to 255
-    const { head, query } = now();
-    const map = layer * (heads + 1) + (head < 0 ? heads : head);
-    const start = (map * count + query) * count;
-    return rows.subarray(start, start + count);
-  }
-  function ask(y, x) {
-    const query = y * w + x;
-    const there = y >= 0 && y < h && x >= 0 && x < w;
-    if (there && query !== model.get("query")) set({ query });
-  }
-  function pick(event) {
-    const box = big.getBoundingClientRect();
-    const within = (part, n) => Math.min(n - 1, Math.max(0, Math.floor(part * n)));
-    ask(within((event.clientY - box.top) / box.height, h),
-      within((event.clientX - box.left) / box.width, w));
-  }
-  function step(event) {
-    const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-    if (!(event.key in move)) return;
-    event.preventDefault();
-    const { query } = now(), [dy, dx] = move[event.key];
-    ask(Math.floor(query / w) + dy, (query % w) + dx);
-  }
+/** Attention in a layer; head -1 is the mean over heads, as it is before scaling to 255. */
+function row(view, layer) {
+  const { heads, data, rows } = view;
+  const { head, query } = now(view);
+  const count = data.grid[0] * data.grid[1];
+  const map = layer * (heads + 1) + (head < 0 ? heads : head);
+  const start = (map * count + query) * count;
+  return rows.subarray(start, start + count);
+}
 
-  const big = make("canvas", { tabindex: "0", role: "application", onkeydown: step });
-  onDrag(big, pick);
-  const small = make("canvas", { class: "wt-map", role: "img" });
-  const say = make("p", { class: "wt-say", "aria-live": "polite" });
-  const number = make("output");
-  const slider = make("input", {
-    type: "range", min: 1, max: layers, step: 1,
-    oninput: () => set({ layer: Number(slider.value) - 1 }),
+// ---- asking from another patch
+
+function ask(view, y, x) {
+  const [h, w] = view.data.grid;
+  const query = y * w + x;
+  const there = y >= 0 && y < h && x >= 0 && x < w;
+  if (there && query !== view.model.get("query")) view.set({ query });
+}
+
+function pick(view, event) {
+  const { grid } = view.data;
+  const [y, x] = patchAt(event, view.parts.big, grid).map((v, axis) =>
+    Math.min(grid[axis] - 1, Math.max(0, Math.floor(v))),
+  );
+  ask(view, y, x);
+}
+
+function step(view, event) {
+  if (!(event.key in ARROWS)) return;
+  event.preventDefault();
+  const { query } = now(view);
+  const [dy, dx] = ARROWS[event.key];
+  const w = view.data.grid[1];
+  ask(view, Math.floor(query / w) + dy, (query % w) + dx);
+}
+
+// ---- what the page consists of
+
+function parts(view) {
+  const { data, layers } = view;
+  const big = make("canvas", {
+    tabindex: "0",
+    role: "application",
+    onkeydown: (event) => step(view, event),
   });
-  const names = [[-1, "mean of all heads"]];
-  data.heads.forEach((k, i) => names.push([i, `head ${k + 1}`]));
-  const headField = choice("Head", names, model.get("head"), (v) => set({ head: Number(v) }));
-  const strip = Array.from({ length: layers }, (_, layer) => {
-    const canvas = make("canvas");
-    const label = make("span", { "aria-hidden": "true" }, `layer ${layer + 1}`);
-    const button = make("button", { type: "button", "aria-label": `layer ${layer + 1}`,
-      onclick: () => set({ layer }) }, canvas, label);
-    return { canvas, button };
-  });
+  onDrag(big, (event) => pick(view, event));
+  const heads = [
+    [-1, "mean of all heads"],
+    ...data.heads.map((k, i) => [i, `head ${k + 1}`]),
+  ];
+  const names = Array.from({ length: layers }, (_, i) => `layer ${i + 1}`);
+  return {
+    big,
+    small: make("canvas", { class: "wt-map", role: "img" }),
+    say: make("p", { class: "wt-say", "aria-live": "polite" }),
+    layer: range("Layer", { min: 1, max: layers, step: 1 }, (v) =>
+      view.set({ layer: v - 1 }),
+    ),
+    head: choice("Head", heads, -1, (v) => view.set({ head: Number(v) })),
+    strip: strip(names, (layer) => view.set({ layer })),
+    words: strongest(),
+  };
+}
 
-  function draw() {
-    const { query, layer, head } = now();
-    slider.value = layer + 1;
-    slider.setAttribute("aria-valuetext", `layer ${layer + 1} of ${layers}`);
-    number.textContent = `${layer + 1} of ${layers}`;
-    headField.querySelector("select").value = head;
-    drawOverlay(big, photo, row(layer), data.grid, query);
-    drawMap(small, row(layer), data.grid);
-    strip.forEach(({ canvas, button }, i) => {
-      drawMap(canvas, row(i), data.grid);
-      button.setAttribute("aria-pressed", i === layer);
-    });
-    const who = head < 0 ? "mean of all heads" : `head ${data.heads[head] + 1}`;
-    const where = `row ${Math.floor(query / w) + 1}, column ${(query % w) + 1}`;
-    const text = `${data.name}: what the patch in ${where} attends to in layer ${layer + 1}, ${who}.`;
-    say.textContent = text;
-    big.setAttribute("aria-label", text + " Arrow keys move the patch.");
-    small.setAttribute("aria-label", "the same attention, without the photo");
-  }
-
-  el.replaceChildren(make("div", { class: "wt wt-patches" },
+function layout(view) {
+  const { big, say, small, layer, head, strip: layers, words } = view.parts;
+  const note = (...children) => make("p", { class: "wt-note" }, ...children);
+  return make(
+    "div",
+    { class: "wt wt-patches" },
     make("style", {}, STYLE + PATCHES_STYLE),
-    make("div", { class: "wt-bar" },
-      make("label", { class: "wt-field" }, "Layer ", slider), number, headField),
-    make("div", { class: "wt-main" },
-      make("div", { class: "wt-big" }, big, say),
-      make("div", { class: "wt-side" }, small,
-        make("p", { class: "wt-note" }, heatLegend("no attention", "most of each map")),
-        make("p", { class: "wt-note" }, "The same patch, layer by layer:"),
-        make("div", { class: "wt-grid", role: "group", "aria-label": "layers" },
-          ...strip.map(({ button }) => button)))),
-    make("p", { class: "wt-note" },
-      "Click a patch or drag over the photo; or focus it and use the arrow keys.")));
-  draw();
-  return stop;
+    make("div", { class: "wt-bar" }, layer, head, view.undoField),
+    note("Click a patch or drag over the photo; or focus it and use the arrow keys."),
+    make(
+      "div",
+      { class: "wt-main" },
+      make("div", { class: "wt-big wt-stay" }, big, say),
+      make(
+        "div",
+        { class: "wt-side" },
+        small,
+        note(heatLegend("no attention", "most of each map")),
+        note("The same patch, layer by layer:"),
+        layers.element,
+      ),
+    ),
+    words,
+  );
+}
+
+const PATCHES_STYLE = `
+.wt-patches .wt-main { margin-top: 10px; }
+.wt-patches .wt-side { flex: 1 1 260px; min-width: 0; }
+.wt-map { width: 100%; max-width: 300px; max-height: 300px; object-fit: contain;
+  image-rendering: pixelated; border-radius: 4px; display: block; }
+.wt.wt-patches .wt-strip { grid-template-columns: repeat(auto-fill, minmax(64px, 1fr)); }
+.wt-patches .wt-strip canvas { max-height: 90px; object-fit: contain; background: #000; }
+.wt-patches .wt-value { min-width: 4.5em; }
+@container (max-width: 620px) { .wt-map { display: none; } }
+`;
+
+// ---- drawing
+
+function draw(view) {
+  const { data, photo, layers, parts: shown } = view;
+  const { query, layer, head } = now(view);
+  shown.layer.show(layer + 1, `${layer + 1} of ${layers}`);
+  shown.head.show(head);
+  drawOverlay(shown.big, photo, row(view, layer), data.grid, query);
+  drawMap(shown.small, row(view, layer), data.grid);
+  shown.strip.canvases.forEach((canvas, i) => drawMap(canvas, row(view, i), data.grid));
+  shown.strip.show(layer);
+  const who = head < 0 ? "mean of all heads" : `head ${data.heads[head] + 1}`;
+  const w = data.grid[1];
+  const where = `row ${Math.floor(query / w) + 1}, column ${(query % w) + 1}`;
+  const asked = `what the patch in ${where} attends to in layer ${layer + 1}, ${who}`;
+  const text = `${data.name}: ${asked}.`;
+  shown.say.textContent = text;
+  shown.big.setAttribute("aria-label", `${text} Arrow keys move the patch.`);
+  shown.small.setAttribute("aria-label", "the same attention, without the photo");
+  shown.words.show(row(view, layer), data.grid, text);
 }
 
 export default { render };

@@ -1,237 +1,249 @@
 // Threshold explorer: a background score, the labels it makes, how good they are.
 
+import { countPixels, quality, sweep } from "./scores.js";
+import {
+  choice,
+  classLegend,
+  connect,
+  drawLabels,
+  followLinks,
+  loadImage,
+  make,
+  nearest,
+  percent,
+  photoPixels,
+  range,
+  STYLE,
+  svg,
+  tick,
+  unpack,
+} from "./shared.js";
+import { plot, thresholdAt } from "./thresholds_plot.js";
+
+const MARKS = ["var(--wt-otsu)", "var(--wt-good)"];
+
 async function render({ model, el }) {
   const data = model.get("data");
-  const { thresholds, curves, marks, names, colours } = data;
-  const steps = thresholds.length;
-  const scenes = await Promise.all(data.photos.map(async (p) => {
-    const open = (packed) => packed && unpack(packed);
-    const [best, beaten, mask, crf] =
-      await Promise.all([p.best, p.beaten, p.mask, p.crf].map(open));
-    const image = await loadImage(p.jpeg);
-    const scene = { ...p, best, beaten, mask, crf, pixels: photoPixels(image, p.grid) };
-    scene.own = mask ? ownCurve(scene) : null;
-    return scene;
-  }));
-  const { set, at, stop } = connect(model, ["photo", "threshold", "crf", "truth", "curve"], draw);
-  const which = () => at("photo", scenes.length), curveNow = () => at("curve", names.length, -1);
-  const now = () => scenes[which()];
-  const step = () => nearest(thresholds, model.get("threshold"));
-  const count = (s) => s.grid[0] * s.grid[1];
-  const withCrf = (s) => model.get("crf") && s.crf;
-  const labels = new Map(); // label maps that were asked for
-
-  function labelsOf(scene) {
-    // at the current threshold; after the CRF, those of the nearest stored one
-    const n = withCrf(scene) ? nearest(data.crf, model.get("threshold")) : step();
-    if (withCrf(scene)) return scene.crf.subarray(n * count(scene), (n + 1) * count(scene));
-    const key = scenes.indexOf(scene) * steps + n;
-    if (!labels.has(key)) {
-      labels.set(key, scene.best.map((label, i) => (scene.beaten[i] > n ? label : 0)));
-    }
-    return labels.get(key);
-  }
-  function mean(hits, truth, found) {
-    // IoU, averaged over the labels that occur
-    let sum = 0, occur = 0;
-    for (let c = 0; c < names.length; c++) {
-      const union = truth[c] + found[c] - hits[c];
-      if (union > 0) { sum += hits[c] / union; occur += 1; }
-    }
-    return sum / Math.max(occur, 1);
-  }
-  function quality(found, mask) {
-    // [mIoU, share of pixels that are right] of a label map
-    const [hits, truths, founds] = [0, 1, 2].map(() => new Float64Array(names.length));
-    let right = 0, all = 0;
-    mask.forEach((t, i) => {
-      if (t === 255) return;
-      truths[t] += 1; founds[found[i]] += 1; all += 1;
-      if (t === found[i]) { hits[t] += 1; right += 1; }
-    });
-    return [mean(hits, truths, founds), right / Math.max(all, 1)];
-  }
-  function ownCurve(scene) {
-    // mIoU of one scene at every threshold, in one pass over its pixels
-    const C = names.length, size = steps + 1;
-    const foundAt = new Float64Array(C * size), hitAt = new Float64Array(C * size);
-    const groundAt = new Float64Array(size); // background pixels by what they beat
-    const truth = new Float64Array(C), found = new Float64Array(C), hits = new Float64Array(C);
-    scene.mask.forEach((t, i) => {
-      if (t === 255) return;
-      const label = scene.best[i], level = scene.beaten[i];
-      truth[t] += 1;
-      if (label === 0) { found[0] += 1; if (t === 0) hits[0] += 1; return; }
-      foundAt[label * size + level] += 1;
-      if (t === label) hitAt[label * size + level] += 1;
-      if (t === 0) groundAt[level] += 1;
-    });
-    for (let c = 1; c < C; c++) {
-      found[c] = foundAt.subarray(c * size, (c + 1) * size).reduce((a, b) => a + b, 0);
-      hits[c] = hitAt.subarray(c * size, (c + 1) * size).reduce((a, b) => a + b, 0);
-    }
-    return thresholds.map((_, n) => {
-      // what beats exactly n thresholds is background from the n-th on
-      for (let c = 1; c < C; c++) {
-        found[c] -= foundAt[c * size + n]; found[0] += foundAt[c * size + n];
-        hits[c] -= hitAt[c * size + n];
-      }
-      hits[0] += groundAt[n];
-      return mean(hits, truth, found);
-    });
-  }
-
-
-  // the plot: bars of the scores, the curves, a cursor to drag
-  const BOX = { left: 44, right: 8, top: 10, bottom: 36, width: 440, height: 260 };
-  const [low, high] = [thresholds[0], thresholds[steps - 1]];
-  const x = (t) => BOX.left + (t - low) / (high - low) * (BOX.width - BOX.left - BOX.right);
-  const y = (v) => BOX.height - BOX.bottom - v * (BOX.height - BOX.top - BOX.bottom);
-  const text = (px, py, words, anchor = "middle") =>
-    svg("text", { x: px, y: py, "text-anchor": anchor, "font-size": 13, fill: "#333" }, words);
-  const line = (values, colour, dash = "") => {
-    const points = values.map((v, i) => (v === null ? null : [x(thresholds[i]), y(v)]));
-    return svg("polyline", { points: points.filter(Boolean).map((p) => p.join(",")).join(" "),
-      fill: "none", stroke: colour, "stroke-width": 2.5, "stroke-dasharray": dash });
+  const view = { model, data, thresholds: data.thresholds, marks: MARKS };
+  view.scenes = await Promise.all(data.photos.map((p) => open(p, data)));
+  view.labels = new Map(); // label maps that were asked for
+  const traits = ["photo", "threshold", "crf", "truth", "curve"];
+  Object.assign(
+    view,
+    connect(model, traits, () => draw(view)),
+  );
+  view.parts = { ...pictures(view), ...fields(view) };
+  const root = layout(view);
+  el.replaceChildren(root);
+  draw(view);
+  const unlink = followLinks("thresholds", root, view);
+  return () => {
+    unlink();
+    view.stop();
   };
-  const upright = (t, colour, width, dash) => svg("line", { x1: x(t), x2: x(t), y1: y(0),
-    y2: y(1), stroke: colour, "stroke-width": width, "stroke-dasharray": dash });
-  const MARKS = ["#d55e00", "#008a66"];
+}
 
-  function plot(scene) {
-    const bars = new Float64Array(steps + 1);
-    scene.beaten.forEach((level) => { bars[level] += 1; });
-    const top = Math.max(...bars);
-    const drawn = [];
-    for (let n = 1; n < steps; n++) {
-      const [a, b] = [x(thresholds[n - 1]), x(thresholds[n])];
-      drawn.push(svg("rect", { x: a, width: b - a, y: y(0.5 * bars[n] / top),
-        height: y(0) - y(0.5 * bars[n] / top), fill: "#dcdcdc" }));
-    }
-    for (const v of [0, 0.25, 0.5, 0.75, 1]) {
-      drawn.push(svg("line", { x1: x(low), x2: x(high), y1: y(v), y2: y(v), stroke: "#bbb",
-        "stroke-width": v ? 0.5 : 1 }), text(BOX.left - 6, y(v) + 4, v === 1 ? "100%" : 100 * v, "end"));
-    }
-    for (const t of [0, 1, 2, 3, 4].map((k) => low + k * (high - low) / 4))
-      drawn.push(text(x(t), y(0) + 16, Number(t.toFixed(2))));
-    drawn.push(text((x(low) + x(high)) / 2, BOX.height - 4, "background score"));
-    marks.forEach(([, t], k) => drawn.push(upright(t, MARKS[k], 2, k ? "6 4" : "2 3")));
-    if (scene.own) drawn.push(line(scene.own, "#8a5a78", "7 4"));
-    if (curves.length) drawn.push(line(curves[curveNow() + 1], "#0072b2"));
-    if (withCrf(scene) && scene.mask) drawn.push(...afterCrf(scene));
-    drawn.push(upright(thresholds[step()], "#000", 2, ""),
-      svg("circle", { cx: x(thresholds[step()]), cy: y(1), r: 6, fill: "#000" }));
-    curve.replaceChildren(...drawn);
+/** A scene unpacked, with its own curve where its mask is known. */
+async function open(p, { names, thresholds, crf: stored }) {
+  const [best, beaten, truth, crf] = await Promise.all(
+    [p.best, p.beaten, p.mask, p.crf].map((packed) => packed && unpack(packed)),
+  );
+  const pixels = photoPixels(await loadImage(p.jpeg), p.grid);
+  const scene = { ...p, best, beaten, truth, pixels, own: null };
+  const count = p.grid[0] * p.grid[1];
+  scene.crf = crf && stored.map((_, n) => crf.subarray(n * count, (n + 1) * count));
+  if (truth) {
+    const sizes = { labels: names.length, cuts: thresholds.length };
+    scene.own = Array.from(sweep(countPixels(scene, sizes)));
+    scene.after = scene.crf?.map((found) => quality(found, truth, names.length)[0]);
   }
-  function afterCrf(scene) {
-    // this scene's mIoU at the thresholds whose label maps are stored
-    scene.after = scene.after || data.crf.map((_, n) =>
-      quality(scene.crf.subarray(n * count(scene), (n + 1) * count(scene)), scene.mask)[0]);
-    return scene.after.map((v, n) => svg("circle", { cx: x(data.crf[n]), cy: y(v), r: 4,
-      fill: "#8a5a78", class: "wt-after" }));
-  }
-  function drag(event) {
+  return scene;
+}
+
+// ---- what is chosen
+
+const sceneOf = (view) => view.scenes[view.at("photo", view.scenes.length)];
+const stepNow = ({ thresholds, model }) => nearest(thresholds, model.get("threshold"));
+const curveNow = (view) => view.at("curve", view.data.names.length, -1);
+const storedNow = ({ data, model }) => nearest(data.crf, model.get("threshold"));
+const withCrf = ({ model }, scene) => model.get("crf") && scene.crf;
+const jump = (view, threshold) =>
+  view.set({ threshold: view.thresholds[nearest(view.thresholds, threshold)] });
+
+/** Labels at the current threshold; after the CRF, those of the nearest stored one. */
+function labelsOf(view, scene) {
+  if (withCrf(view, scene)) return scene.crf[storedNow(view)];
+  const step = stepNow(view);
+  const key = view.scenes.indexOf(scene) * view.thresholds.length + step;
+  if (!view.labels.has(key))
+    view.labels.set(
+      key,
+      scene.best.map((label, i) => (scene.beaten[i] > step ? label : 0)),
+    );
+  return view.labels.get(key);
+}
+
+// ---- what the page consists of
+
+function pictures(view) {
+  const curve = svg("svg", { role: "img", class: "wt-curve" });
+  const drag = (event) => {
     if (event.type === "pointerdown") curve.setPointerCapture(event.pointerId);
     else if (!curve.hasPointerCapture(event.pointerId)) return;
-    const box = curve.getBoundingClientRect();
-    const at = (event.clientX - box.left) / box.width * BOX.width;
-    const share = (at - BOX.left) / (BOX.width - BOX.left - BOX.right);
-    set({ threshold: thresholds[nearest(thresholds, low + share * (high - low))] });
-  }
-
-  const big = make("canvas", { role: "img" });
-  const curve = svg("svg", { viewBox: `0 0 ${BOX.width} ${BOX.height}`, role: "img",
-    class: "wt-curve" });
+    jump(view, thresholdAt(event, curve, view.thresholds));
+  };
   curve.addEventListener("pointerdown", drag);
   curve.addEventListener("pointermove", drag);
-  const say = make("p", { class: "wt-say", "aria-live": "polite" });
-  const key = make("div");
-  const slider = range("Background score", { min: 0, max: steps - 1, step: 1 },
-    (n) => set({ threshold: thresholds[n] }));
-  const jumps = marks.map(([name, t], k) => make("button", { type: "button",
-    class: "wt-jump", style: `border-left: 6px solid ${MARKS[k]}`,
-    onclick: () => set({ threshold: thresholds[nearest(thresholds, t)] }) },
-    `${name}: ${t.toFixed(2)}`));
-  const photoField = scenes.length < 2 ? "" :
-    choice("Scene", scenes.map((s, i) => [i, s.name]), which(),
-      (v) => set({ photo: Number(v) }));
-  const crfField = tick("edges from the photo (CRF)", (on) => set({ crf: on }));
-  const truthField = tick("outline of the true mask", (on) => set({ truth: on }));
-  const curveField = curves.length ? choice("Blue curve",
-    [[-1, "all scenes, mean over classes"], ...names.map((name, c) => [c, `all scenes, ${name}`])
-      .filter(([c]) => curves[c + 1].some((v) => v !== null))],
-    curveNow(), (v) => set({ curve: Number(v) })) : "";
+  return {
+    curve,
+    big: make("canvas", { role: "img" }),
+    say: make("p", { class: "wt-say", "aria-live": "polite" }),
+    key: make("div"),
+  };
+}
 
-  function outline(scene) {
-    // true labels change between a pixel and the one below or to the right
-    const [h, w] = scene.grid, context = big.getContext("2d"), t = scene.mask;
-    context.fillStyle = "#fff";
-    for (let i = 0; i < h * w; i++) {
-      const beside = (i % w) + 1 < w && t[i] !== t[i + 1];
-      if (beside || (i + w < h * w && t[i] !== t[i + w])) {
-        context.fillRect(i % w, Math.floor(i / w), 1, 1);
-      }
-    }
-  }
-  function sentence(scene, found) {
-    const at = thresholds[step()].toFixed(2);
-    const choices = marks.filter(([, t]) => nearest(thresholds, t) === step());
-    const who = choices.length ? ` (${choices.map(([name]) => name).join("; ")})` : "";
-    const stored = data.crf[nearest(data.crf, model.get("threshold"))];
-    const crf = withCrf(scene) ? `, after the CRF at ${stored.toFixed(2)}` : "";
-    const objects = found.reduce((n, label) => n + (label !== 0), 0) / count(scene);
-    const parts = [`${scene.name}, background score ${at}${who}${crf}: ` +
-      `${percent(objects)} of the pixels go to a class.`];
-    if (scene.mask) {
-      const [miou, right] = quality(found, scene.mask);
-      parts.push(`${percent(right)} of all pixels are right; mIoU of this scene ${percent(miou)}.`);
-    }
-    const chosen = curves.length ? curves[curveNow() + 1][step()] : null;
-    if (chosen !== null) {
-      const name = curveNow() < 0 ? "mIoU" : `IoU of ${names[curveNow()]}`;
-      parts.push(`${name} of all scenes, without CRF: ${percent(chosen)}.`);
-    }
-    return parts.join(" ");
-  }
-  function draw() {
-    const scene = now(), found = labelsOf(scene);
-    slider.show(step(), thresholds[step()].toFixed(2));
-    if (photoField) photoField.querySelector("select").value = which();
-    if (curveField) curveField.querySelector("select").value = curveNow();
-    for (const [field, name, there] of [[crfField, "crf", scene.crf],
-      [truthField, "truth", scene.mask]]) {
-      const box = field.querySelector("input");
-      box.checked = model.get(name);
-      box.disabled = !there;
-    }
-    drawLabels(big, scene.pixels, found, scene.grid, colours);
-    if (model.get("truth") && scene.mask) outline(scene);
-    const words = sentence(scene, found);
-    say.textContent = words;
-    big.setAttribute("aria-label", words);
-    key.replaceChildren(classLegend(scene.present, names, colours));
-    plot(scene);
-    curve.setAttribute("aria-label", "Quality at every background score; the cursor is at " +
-      thresholds[step()].toFixed(2));
-  }
+function fields(view) {
+  const { data, scenes, thresholds, set } = view;
+  const known = data.names
+    .map((name, c) => [c, `all scenes, ${name}`])
+    .filter(([c]) => data.curves[c + 1]?.some((v) => v !== null));
+  return {
+    slider: range(
+      "Background score",
+      { min: 0, max: thresholds.length - 1, step: 1 },
+      (n) => set({ threshold: thresholds[n] }),
+    ),
+    jumps: data.marks.map(([name, t], k) =>
+      make(
+        "button",
+        {
+          type: "button",
+          style: `border-left: 6px solid ${MARKS[k]}`,
+          onclick: () => jump(view, t),
+        },
+        `${name}: ${t.toFixed(2)}`,
+      ),
+    ),
+    photo: choice(
+      "Scene",
+      scenes.map((s, i) => [i, s.name]),
+      0,
+      (v) => set({ photo: Number(v) }),
+    ),
+    crf: tick("edges from the photo (CRF)", (on) => set({ crf: on })),
+    truth: tick("outline of the true mask", (on) => set({ truth: on })),
+    blue: choice("Blue curve", [[-1, "all scenes, mean over classes"], ...known], -1, (v) =>
+      set({ curve: Number(v) }),
+    ),
+  };
+}
 
-  const notes = ["Grey bars: how often a score occurs in this scene (its top classes' score)."];
-  if (curves.length) notes.push("Blue: all scenes.");
-  if (scenes.some((s) => s.mask)) notes.push("Purple, dashed: this scene; dots: after the CRF.");
-  el.replaceChildren(make("div", { class: "wt wt-thresholds" },
-    make("style", {}, STYLE + `.wt-thresholds .wt-big canvas { cursor: default; }
-      .wt-curve { width: 100%; display: block; cursor: ew-resize; touch-action: pan-y; }
-      .wt-side { flex: 1 1 300px; min-width: 0; max-width: 480px; }
-      .wt-range input { width: min(300px, 60vw); }`),
-    make("div", { class: "wt-bar" }, slider, ...jumps),
-    make("div", { class: "wt-bar" }, photoField, crfField, truthField, curveField),
-    make("div", { class: "wt-main" }, make("div", { class: "wt-big" }, big, key, say),
-      make("div", { class: "wt-side" }, curve,
-        make("p", { class: "wt-note" }, notes.join(" ") +
-          " Vertical lines: the two choices, as on the buttons. Drag in the plot, or use " +
-          "the slider.")))));
-  draw();
-  return stop;
+function layout(view) {
+  const { parts, scenes, data } = view;
+  const bar = (...children) => make("div", { class: "wt-bar" }, ...children);
+  const notes = [
+    "Grey bars: how often a score occurs in this scene (its top classes' score).",
+    data.curves.length ? "Blue: all scenes." : "",
+    scenes.some((s) => s.truth) ? "Purple, dashed: this scene; dots: after the CRF." : "",
+    "Vertical lines: the two choices, as on the buttons. Drag in the plot or use the slider.",
+  ];
+  const note = make("p", { class: "wt-note" }, notes.filter(Boolean).join(" "));
+  return make(
+    "div",
+    { class: "wt wt-thresholds" },
+    make("style", {}, STYLE + THRESHOLDS_STYLE),
+    bar(parts.slider, ...parts.jumps, view.undoField),
+    bar(
+      scenes.length < 2 ? "" : parts.photo,
+      parts.crf,
+      parts.truth,
+      data.curves.length ? parts.blue : "",
+    ),
+    make(
+      "div",
+      { class: "wt-main" },
+      make("div", { class: "wt-big wt-stay" }, parts.big),
+      make("div", { class: "wt-side" }, parts.curve, note),
+    ),
+    parts.key,
+    parts.say,
+  );
+}
+
+const THRESHOLDS_STYLE = `
+.wt-thresholds { --wt-otsu: #b34700; --wt-own: #8a5a78; --wt-all: #0072b2; }
+:is(html[data-theme="dark"], html[theme="dark"]) .wt-thresholds { --wt-otsu: #ff8a3d;
+  --wt-own: #d69cc2; --wt-all: #5cb8f0; }
+.wt-thresholds .wt-big canvas { cursor: default; }
+.wt-thresholds .wt-main > * { flex: 1 1 300px; min-width: 0; }
+.wt-curve { width: 100%; display: block; cursor: ew-resize; touch-action: pan-y; }
+.wt-thresholds .wt-range input { width: min(300px, 60vw); }
+`;
+
+// ---- drawing
+
+function draw(view) {
+  const { model, parts, thresholds, data } = view;
+  const scene = sceneOf(view);
+  const found = labelsOf(view, scene);
+  const at = thresholds[stepNow(view)].toFixed(2);
+  parts.slider.show(stepNow(view), at);
+  parts.photo.show(view.at("photo", view.scenes.length));
+  parts.blue.show(curveNow(view));
+  parts.crf.show(model.get("crf"), Boolean(scene.crf));
+  parts.truth.show(model.get("truth"), Boolean(scene.truth));
+  drawLabels(parts.big, scene.pixels, found, scene.grid, data.colours);
+  if (model.get("truth") && scene.truth) outline(parts.big, scene);
+  const words = sentence(view, scene, found, at);
+  parts.say.textContent = words;
+  parts.big.setAttribute("aria-label", words);
+  parts.key.replaceChildren(classLegend(scene.present, data.names, data.colours));
+  const curves = data.curves.length ? data.curves[curveNow(view) + 1] : null;
+  const after = withCrf(view, scene) ? scene.after : null;
+  plot(parts.curve, view, { ...scene, curves, after }, stepNow(view));
+  parts.curve.setAttribute(
+    "aria-label",
+    `Quality at every background score; the cursor is at ${at}`,
+  );
+}
+
+/** True labels change between a pixel and the one below or to the right. */
+function outline(canvas, { grid, truth }) {
+  const [h, w] = grid;
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff";
+  for (let i = 0; i < h * w; i++) {
+    const beside = (i % w) + 1 < w && truth[i] !== truth[i + 1];
+    const below = i + w < h * w && truth[i] !== truth[i + w];
+    if (beside || below) context.fillRect(i % w, Math.floor(i / w), 1, 1);
+  }
+}
+
+function sentence(view, scene, found, at) {
+  const { data, thresholds } = view;
+  const choices = data.marks.filter(([, t]) => nearest(thresholds, t) === stepNow(view));
+  const who = choices.length ? ` (${choices.map(([name]) => name).join("; ")})` : "";
+  const crf = withCrf(view, scene)
+    ? `, after the CRF at ${data.crf[storedNow(view)].toFixed(2)}`
+    : "";
+  const objects = found.reduce((n, label) => n + (label !== 0), 0) / found.length;
+  const parts = [
+    `${scene.name}, background score ${at}${who}${crf}: ` +
+      `${percent(objects)} of the pixels go to a class.`,
+  ];
+  if (scene.truth) {
+    const [miou, right] = quality(found, scene.truth, data.names.length);
+    parts.push(
+      `${percent(right)} of all pixels are right; mIoU of this scene ${percent(miou)}.`,
+    );
+  }
+  const curve = curveNow(view);
+  const chosen = data.curves[curve + 1]?.[stepNow(view)] ?? null;
+  if (chosen !== null) {
+    const name = curve < 0 ? "mIoU" : `IoU of ${data.names[curve]}`;
+    parts.push(`${name} of all scenes, without CRF: ${percent(chosen)}.`);
+  }
+  return parts.join(" ");
 }
 
 export default { render };

@@ -26,7 +26,6 @@ def explore_thresholds(
     masks: Sequence[np.ndarray] | None = None,
     *,
     class_names: Sequence[str],
-    thresholds: np.ndarray = THRESHOLDS,
     iou: np.ndarray | None = None,
     otsu: float | None = None,
     peeked: float | None = None,
@@ -38,10 +37,9 @@ def explore_thresholds(
     """Move the background score and see the labels it makes, and how good they are.
 
     A page keeps two bytes per pixel: the label of the best class, and how many of the
-    thresholds its score beats strictly. So every threshold of the list gives exactly
-    the labels of `pseudo_labels.label_map`. A CRF cannot run in a browser: its label
-    maps are made before, at a few thresholds, and the one nearest to the slider is
-    shown.
+    101 thresholds its score beats strictly. So every threshold gives exactly the labels
+    of `pseudo_labels.label_map`. A CRF cannot run in a browser: its label maps are made
+    before, at a few thresholds, and the one nearest to the slider is shown.
 
     Args:
         photos: (height, width, 3) uint8 each.
@@ -49,8 +47,7 @@ def explore_thresholds(
         classes: (P,) each, their indices k.
         masks: (h, w) each, true labels 0, k + 1 or 255; None where there are none.
         class_names: K names.
-        thresholds: (T,) background scores, rising; at most 255.
-        iou: (T, K + 1) of a whole dataset, background first, as `metrics.Sweep.iou`.
+        iou: (101, K + 1) of a whole dataset, background first, as `metrics.Sweep.iou`.
         otsu: a background score chosen without masks.
         peeked: one chosen with masks.
         crf: (M, h, w) uint8 each, labels after a CRF at each of ``crf_thresholds``.
@@ -66,23 +63,23 @@ def explore_thresholds(
     Raises:
         ValueError: where shapes do not fit.
     """
-    thresholds = check_thresholds(np.asarray(thresholds), iou, len(class_names) + 1)
+    check_curves(iou, len(class_names) + 1)
     names = photo_names(names, len(photos))
     each = per_photo(
         len(photos), photo=photos, scores=scores, classes=classes, mask=masks, crf=crf,
         name=names,
     )  # fmt: skip
     count = len(crf_thresholds)
-    shown = [describe(thresholds=thresholds, count=count, **one) for one in each]
+    shown = [describe(count=count, **one) for one in each]
     data = dict(
         photos=shown,
-        thresholds=np.round(thresholds, 6).tolist(),
+        thresholds=np.round(THRESHOLDS, 6).tolist(),
         marks=named_marks(otsu, peeked),
         curves=describe_curves(iou),
         crf=[float(t) for t in crf_thresholds],
         **label_key(class_names),
     )
-    start = next((t for t in (otsu, peeked) if t is not None), float(np.median(thresholds)))
+    start = next((t for t in (otsu, peeked) if t is not None), 0.5)
     state = dict(photo=0, threshold=float(start), crf=False, truth=False, curve=-1)
     sentence = f"{names[0]}: the labels that a background score of {start:.2f} makes."
     return explorer(
@@ -98,7 +95,6 @@ def describe(
     crf: np.ndarray | None,
     name: str,
     *,
-    thresholds: np.ndarray,
     count: int,
 ) -> dict[str, Any]:
     """A photo, the order of its scores among the thresholds, and its label maps."""
@@ -121,22 +117,17 @@ def describe(
         grid=list(size),
         present=[int(k) + 1 for k in classes],
         best=pack(best.astype(np.uint8)),
-        beaten=pack(np.searchsorted(thresholds, score, side="left").astype(np.uint8)),
+        beaten=pack(np.searchsorted(THRESHOLDS, score, side="left").astype(np.uint8)),
         mask=None if mask is None else pack(mask.astype(np.uint8)),
         crf=None if crf is None else pack(crf.astype(np.uint8)),
     )
 
 
-def check_thresholds(
-    thresholds: np.ndarray, iou: np.ndarray | None, labels: int
-) -> np.ndarray:
-    """The thresholds, or a ValueError that says what is wrong with them."""
-    rising = thresholds.ndim == 1 and (np.diff(thresholds) > 0).all()
-    if not rising or not 2 <= len(thresholds) <= 255:
-        raise ValueError(f"thresholds are 2 to 255 rising numbers, came {thresholds}")
-    if iou is not None and iou.shape != (len(thresholds), labels):
-        raise ValueError(f"iou is {(len(thresholds), labels)}, came {iou.shape}")
-    return thresholds
+def check_curves(iou: np.ndarray | None, labels: int) -> None:
+    """Raise ValueError unless there is an IoU for each threshold and label."""
+    expected = (len(THRESHOLDS), labels)
+    if iou is not None and iou.shape != expected:
+        raise ValueError(f"iou is {expected}, came {iou.shape}")
 
 
 def describe_curves(iou: np.ndarray | None) -> list[list[float | None]]:

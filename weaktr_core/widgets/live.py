@@ -1,50 +1,18 @@
-"""Controls around the head explorer: another photo, another network, live."""
+"""Controls around an explorer: another photo, another network, live."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from weaktr_core.data.photos import PHOTOS, photo
-from weaktr_core.networks.checkpoints import CheckpointError
-from weaktr_core.networks.pretrained import WeightsUnavailableError
-from weaktr_core.train.runs import RunError
-from weaktr_core.widgets.host import choose_host
-from weaktr_core.widgets.photo import explore_photo, open_network
+from weaktr_core.errors import WeakTrError
 
-TROUBLES = (RunError, CheckpointError, WeightsUnavailableError, ValueError)
-
-
-def explore_live(
-    network: str = "dinov2-s",
-    *,
-    size: int = 168,
-    host: str | None = None,
-    explore: Callable[..., Any] = explore_photo,
-) -> Any:
-    """The head explorer with controls: choose or upload a photo, choose a network.
-
-    Without a kernel nobody could run the network on another photo: then it is the
-    explorer of the first built-in photo, see `host.choose_host`.
-
-    Args:
-        network: a backbone by name, or a folder written by train-cam.
-        size: short side in pixels at which the network sees a photo.
-        host: "live", "html", or None to find out.
-        explore: makes the explorer, called like `photo.explore_photo`.
-
-    Returns:
-        A `LiveExplorer`, or a `host.Page`.
-    """
-    if choose_host(host) == "html":
-        first, opened = PHOTOS[0], open_network(network)
-        return explore(photo(first), opened, name=first, size=size, host="html")
-    return LiveExplorer(network, size=size, explore=explore)
+Explore = Callable[[str, np.ndarray, str], Any]
+"""Name and pixels of a photo, name of a network → a live `heads.explore_heads`."""
 
 
 def decode_photo(content: bytes) -> np.ndarray:
@@ -62,10 +30,27 @@ def decode_photo(content: bytes) -> np.ndarray:
         raise ValueError(f"a damaged image ({error})") from None
 
 
+def uploaded_file(value: Any) -> tuple[str, bytes] | None:
+    """Name and content of the file that a FileUpload holds, None of an empty one.
+
+    Its value is a tuple of files in ipywidgets 8, a dictionary by name in 7.
+    """
+    if not value:
+        return None
+    files = list(value.values()) if isinstance(value, Mapping) else value
+    name = files[0].get("name") or files[0]["metadata"]["name"]
+    return name, bytes(files[0]["content"])
+
+
 class LiveExplorer:
     """ipywidgets that drive a head explorer; shows itself as the last value of a cell.
 
     What goes wrong is said in ``message``; what was shown stays.
+
+    Args:
+        explore: makes the explorer of a photo and a network.
+        photos: name → a function that returns its pixels; the first is shown at once.
+        network: name of the network to begin with.
 
     Attributes:
         explorer: the head explorer shown now, with its traits.
@@ -76,17 +61,12 @@ class LiveExplorer:
 
     def __init__(
         self,
-        network: str = "dinov2-s",
-        *,
-        size: int = 168,
-        explore: Callable[..., Any] = explore_photo,
+        explore: Explore,
+        photos: Mapping[str, Callable[[], np.ndarray]],
+        network: str,
     ):
-        self.size, self.explore = size, explore
-        self.photos: dict[str, Callable[[], np.ndarray]] = {
-            name: partial(photo, name) for name in PHOTOS
-        }
+        self.explore, self.photos = explore, dict(photos)
         self.explorer: Any = None
-        self._opened: tuple[str | None, Any] = (None, None)
         self._unlink: Callable[[], None] = lambda: None
         self._make_controls(network)
         self._show(self.photo.value, network)
@@ -97,11 +77,11 @@ class LiveExplorer:
     def _make_controls(self, network: str) -> None:
         import ipywidgets
 
-        self.photo = ipywidgets.Dropdown(options=PHOTOS, description="Photo")
+        self.photo = ipywidgets.Dropdown(options=list(self.photos), description="Photo")
         self.upload = ipywidgets.FileUpload(accept="image/*", description="Your photo")
         self.network = ipywidgets.Combobox(
             value=network,
-            options=["dinov2-s"],
+            options=[network],
             description="Network",
             placeholder="name, or folder of a run",
             continuous_update=False,
@@ -112,8 +92,10 @@ class LiveExplorer:
         self.controls = ipywidgets.HBox(row, layout={"flex_flow": "row wrap"})
         self.box = ipywidgets.VBox([self.controls, self.message])
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        return self.box._repr_mimebundle_(**options)
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display(self.box)
 
     def _chosen(self, _change: Any) -> None:
         wanted = (self.photo.value, self.network.value.strip())
@@ -122,23 +104,22 @@ class LiveExplorer:
         self.message.value = f"Looking at {wanted[0]} with {wanted[1]} …"
         try:
             self._show(*wanted)
-        except TROUBLES as error:
+        except (WeakTrError, ValueError) as error:
             # back to what is shown; that asks for nothing new
             self.photo.value, self.network.value = self._shown
             self.message.value = one_line(f"Not shown: {error}")
 
     def _uploaded(self, change: Any) -> None:
-        if not change["new"]:
+        if (file := uploaded_file(change["new"])) is None:
             return
-        file = change["new"][0]
         try:
-            pixels = decode_photo(bytes(file["content"]))
+            pixels = decode_photo(file[1])
         except ValueError as error:
-            self.message.value = one_line(f"{file['name']} is no photo: {error}")
+            self.message.value = one_line(f"{file[0]} is no photo: {error}")
             return
-        name, again = file["name"], 2
+        name, again = file[0], 2
         while name in self.photos:
-            name, again = f"{file['name']} ({again})", again + 1
+            name, again = f"{file[0]} ({again})", again + 1
         self.photos[name] = lambda: pixels
         # new options would choose the first of them, and run the network on it
         self.photo.unobserve(self._chosen, "value")
@@ -149,11 +130,7 @@ class LiveExplorer:
 
     def _show(self, name: str, network: str) -> None:
         """Make the explorer, put it in the old one's place, tie the slider to it."""
-        if self._opened[0] != network:
-            self._opened = (network, open_network(network))
-        made = self.explore(
-            self.photos[name](), self._opened[1], name=name, size=self.size, host="live"
-        )
+        made = self.explore(name, self.photos[name](), network)
         self._unlink()
         old, self.explorer, self._shown = self.explorer, made, (name, network)
         self._tie(made, old)

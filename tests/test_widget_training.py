@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from canvases import pixels
+from canvases import heat_colours, pixels
 
 from weaktr_core.widgets import explore_training
-from weaktr_core.widgets.host import heat_colours
 from weaktr_core.widgets.pack import unpack_rows
 
 GRID, EPOCHS, LAYERS, HEADS = (5, 7), 4, 3, 2

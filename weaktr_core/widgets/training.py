@@ -22,20 +22,19 @@ def explore_training(
     *,
     names: Sequence[str] | None = None,
     stages: Sequence[str] = ("map",),
-    epochs: Sequence[str] | None = None,
     host: str | None = None,
 ) -> Any:
     """Play a training: the table of head weights and a map of each stage follow.
 
     Args:
-        weights: (E, L, H), or (E, images, L, H) of each photo.
+        weights: (E, L, H), or (E, images, L, H) of each photo; E moments, the first
+            before training.
         maps: (E, images, stages, h, w), not negative, of one class of each photo.
         photos: each (height, width, 3) uint8.
         curves: panels of named curves, ``{"mIoU, %": {"fine CAM": E numbers}}``; None
             where an epoch has no number.
         names: what is mapped on each photo; default "photo 1", …
         stages: names of the stages.
-        epochs: names of the E moments; default "before training", "epoch 1", …
         host: "live", "html", or None to find out, see `host.choose_host`.
 
     Returns:
@@ -51,8 +50,6 @@ def explore_training(
     for photo in photos:
         check_photo(photo)
     names = photo_names(names, len(photos))
-    moments = range(1, len(weights))
-    epochs = epochs or ["before training", *(f"epoch {n}" for n in moments)]
     images = [jpeg(photo) for photo in photos]
     h, w = maps.shape[3:]
     data = dict(
@@ -63,12 +60,12 @@ def explore_training(
         grid=[h, w],
         photos=[dict(name=str(n), jpeg=j) for n, j in zip(names, images, strict=True)],
         stages=[str(s) for s in stages],
-        epochs=[str(e) for e in epochs],
+        epochs=["before training", *(f"epoch {n}" for n in range(1, len(weights)))],
         panels=[describe_panel(*panel) for panel in (curves or {}).items()],
     )
     state = dict(epoch=len(weights) - 1, photo=0, stage=len(stages) - 1, common=False)
     sentence = f"{names[0]}: head weights and maps through a training."
-    return explorer("epochs", data, state, sentence=sentence, poster=images[0], host=host)
+    return explorer("training", data, state, sentence=sentence, poster=images[0], host=host)
 
 
 def describe_panel(

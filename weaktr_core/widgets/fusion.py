@@ -7,52 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from weaktr_core.figures.style import PALETTE
-from weaktr_core.networks.cam import WeakTr
 from weaktr_core.widgets.host import explorer
 from weaktr_core.widgets.pack import check_photo, jpeg, pack, pack_rows, photo_names
 
 PATCH_LEVELS = 8
-"""Steps of a patch → patch row; they are most of a page, and L·H rows are averaged."""
-
-
-@torch.no_grad()
-def fusion_inputs(
-    model: WeakTr, images: Float[Tensor, "B 3 height width"], tags: np.ndarray
-) -> list[dict[str, np.ndarray]]:
-    """What `explore_fusion` wants of each image, from a trained CAM network.
-
-    Args:
-        model: in eval mode.
-        images: normalised.
-        tags: (B, K), more than 0 where a class is in the image.
-
-    Returns:
-        For each image a dictionary: ``classes`` (P,) indices of its tagged classes,
-        ``class_rows`` (L, H, P, N), ``patch_rows`` (L, H, N, N), ``coarse`` (P, h, w)
-        and the ``learned`` head weights (L, H).
-    """
-    tokens = model.encode(images)
-    output = model.read_out(tokens)
-    patches = tokens.grid[0] * tokens.grid[1]
-    found = []
-    for index, present in enumerate(tags):
-        classes = np.flatnonzero(present)
-        layers = [layer.rows()[index] for layer in tokens.layers]  # L of (H, T, T)
-        rows = torch.stack(layers).cpu().numpy()[..., -patches:]  # (L, H, T, N)
-        one = dict(
-            classes=classes,
-            class_rows=rows[:, :, classes],
-            patch_rows=rows[:, :, -patches:],
-            coarse=output.coarse_cam[index].cpu().numpy()[classes],
-            learned=output.head_weights[index].cpu().numpy(),
-        )
-        found.append(one)
-    return found
+"""Steps of a patch → patch row. They are most of a page: 0.4 MB for a photo of 12 x 12
+patches with 72 heads, twice that at 32 steps; L·H rows are averaged."""
 
 
 def explore_fusion(
@@ -63,18 +25,19 @@ def explore_fusion(
     class_names: Sequence[str],
     names: Sequence[str] | None = None,
     cap: float = 1.0,
-    patch_levels: int = PATCH_LEVELS,
     host: str | None = None,
 ) -> Any:
     """Weigh all heads by hand; maps, masks and their mIoU follow at once.
 
     The mIoU is counted on the pixels of the mask, over background and the given classes,
     after bilinear upsampling and `cams.normalise`, as `metrics.threshold_sweep` counts
-    it. The score to beat is the one at the best of 101 thresholds, a peek at the mask.
+    it: of one photo at the best of 101 thresholds, of all photos at one threshold for
+    all. Both peek at the masks. A setting is recorded once it stands and was judged on
+    all photos.
 
     Args:
         photos: each (height, width, 3) uint8, whole patches.
-        inputs: of each photo the plain arrays that `fusion_inputs` returns:
+        inputs: of each photo the plain arrays that `look.fusion_inputs` returns:
             ``class_rows`` (L, H, P, N), attention of P class tokens to the N = h·w
             patches, rows after the softmax; ``coarse`` (P, h, w); ``learned`` (L, H);
             ``classes`` (P,) indices; perhaps ``patch_rows`` (L, H, N, N), without which
@@ -84,8 +47,7 @@ def explore_fusion(
         class_names: K names.
         names: what the photos show; default "photo 1", …
         cap: of the cross-attention map, see `weaktr_core.method.cams.cross_attention`.
-        patch_levels: steps of the patch → patch rows. A photo of 12 x 12 patches with
-            72 heads takes 0.4 MB at 8, twice that at 32.
+            No cap: `math.inf`.
         host: "live", "html", or None to find out, see `host.choose_host`.
 
     Returns:
@@ -103,7 +65,7 @@ def explore_fusion(
         raise ValueError(f"one of each per photo, came {came}")
     names = photo_names(names, len(photos))
     shown = [
-        describe_photo(*one, class_names=class_names, patch_levels=patch_levels)
+        describe_photo(*one, class_names=class_names)
         for one in zip(photos, inputs, masks, names, strict=True)
     ]
     layers, heads = inputs[0]["learned"].shape
@@ -120,14 +82,19 @@ def explore_fusion(
     )
     stages = ["cross_attention", "cam", "fine_cam"][: 2 + fine]
     top = max(2.0, float(np.ceil(2 * largest) / 2))
-    shape = [layers, heads]
-    limit = cap if math.isfinite(cap) else None  # JSON has no infinity
-    data = dict(shape=shape, cap=limit, top=top, stages=stages, photos=shown)
+    data = dict(
+        shape=[layers, heads],
+        cap=cap if math.isfinite(cap) else None,  # JSON has no infinity
+        top=top,
+        stages=stages,
+        labels=1 + len(class_names),
+        photos=shown,
+    )
     sentence = (
         f"{names[0]}: maps of {layers} x {heads} attention heads, to be mixed by hand."
     )
     return explorer(
-        "mixer", data, state, sentence=sentence, poster=shown[0]["jpeg"], host=host
+        "fusion", data, state, sentence=sentence, poster=shown[0]["jpeg"], host=host
     )
 
 
@@ -138,7 +105,6 @@ def describe_photo(
     name: str,
     *,
     class_names: Sequence[str],
-    patch_levels: int,
 ) -> dict[str, Any]:
     """A photo and all that the page must know to weigh its heads."""
     check_photo(photo)
@@ -151,9 +117,10 @@ def describe_photo(
         jpeg=jpeg(photo),
         grid=list(coarse.shape[1:]),
         classes=[str(class_names[k]) for k in classes],
+        labels=[0, *(k + 1 for k in classes)],
         colours=[PALETTE[1 + k % 10].tolist() for k in classes],
         cross=pack_rows(inputs["class_rows"].astype(np.float32)),
-        patch=None if patch_rows is None else pack_rows(patch_rows, patch_levels),
+        patch=None if patch_rows is None else pack_rows(patch_rows, PATCH_LEVELS),
         coarse=pack_rows(flat),
         mask=pack(local_mask(mask, classes)),
         learned=np.round(inputs["learned"], 4).astype(float).ravel().tolist(),

@@ -78,7 +78,7 @@ def explore_class_tokens(
     state = dict(photo=0, token=first, layer=layers - 1, stage=len(stages) - 1, apart=False)
     sentence = f"{shown[0]['name']}: where each of {len(classes)} class tokens looks."
     return explorer(
-        "tokens", data, state, sentence=sentence, poster=shown[0]["jpeg"], host=host
+        "class_tokens", data, state, sentence=sentence, poster=shown[0]["jpeg"], host=host
     )
 
 

@@ -5,10 +5,9 @@ import re
 import numpy as np
 import pytest
 from canvases import expected_map as raw_map
-from canvases import pixels
+from canvases import heat_colours, pixels
 
 from weaktr_core.widgets import explore_class_tokens
-from weaktr_core.widgets.host import heat_colours
 from weaktr_core.widgets.pack import quantise, unpack
 
 GRID, L, H, K, N = (4, 6), 3, 2, 3, 24
