@@ -8,15 +8,9 @@ from PIL import Image
 
 from weaktr_core.data import Scenes
 from weaktr_core.data.sample import DataError
-from weaktr_core.labels.pseudo_labels import (
-    LabelRecipe,
-    label_map,
-    make_cams,
-    make_masks,
-    read_cam,
-    voc_palette,
-    write_mask,
-)
+from weaktr_core.labels.files import read_cam, voc_palette, write_mask
+from weaktr_core.labels.making import make_cams, make_masks
+from weaktr_core.labels.recipe import LabelRecipe, label_map
 from weaktr_core.labels.views import View, infer_cams, make_views, same_size_batches
 
 STATISTICS = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -82,10 +76,7 @@ def test_cams_and_masks_of_a_dataset_and_resuming(tmp_path, monkeypatch):
     make_masks(data, tmp_path / "cams", tmp_path / "masks", LabelRecipe(0.4))
     with Image.open(tmp_path / "masks" / f"{data[0].name}.png") as mask:
         assert (np.asarray(mask) == label_map(scores, classes, 0.4)).all()
-    assert (tmp_path / "sheet.jpg").exists()
-    monkeypatch.setattr(
-        "weaktr_core.labels.pseudo_labels.infer_cams", None
-    )  # not called again
+    monkeypatch.setattr("weaktr_core.labels.making.infer_cams", None)  # not called again
     make_cams(model, data, STATISTICS, tmp_path / "cams", views=[View()])
 
 

@@ -13,17 +13,10 @@ from weaktr_core.data import DataError, Scenes
 from weaktr_core.data.files import read_mask
 from weaktr_core.data.masked import MaskedTensors, SegTransform, capped_crop
 from weaktr_core.labels.crf import CRF_PRESETS, crf_available
+from weaktr_core.recipes import label_scenes, retrain_or_load, train_or_load
 from weaktr_core.scores.masks import evaluate_segmenter
 from weaktr_core.scores.metrics import ConfusionMatrix
-from weaktr_core.train.cam import train_or_load
-from weaktr_core.train.seg import (
-    SegStage,
-    build_segmenter,
-    label_scenes,
-    poly,
-    retrain_or_load,
-    train_seg,
-)
+from weaktr_core.train.seg import SegStage, build_segmenter, poly, train_seg
 
 TRAIN, VAL = Scenes(24, 64, 0), Scenes(10, 64, 1)
 CONFIG = seg_preset("smoke", precision="no")

@@ -83,17 +83,12 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 def load_run(folder: str) -> tuple[Any, Any, Any]:
     """Network, settings and input statistics of a run of either step."""
-    from weaktr_core.networks.checkpoints import load_checkpoint, load_segmenter
     from weaktr_core.networks.pretrained import normalisation
-    from weaktr_core.runtime import default_device
     from weaktr_core.train.runs import Run
 
     run = Run(folder)
-    settings = run.config
-    is_seg = settings.get("step") == 2
-    config = (SegConfig if is_seg else CamConfig).from_dict(settings)
-    model: Any = (load_segmenter if is_seg else load_checkpoint)(run.best)
-    return model.to(default_device()), config, normalisation(config.backbone)
+    config = run.settings
+    return run.load(), config, normalisation(config.backbone)
 
 
 def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:

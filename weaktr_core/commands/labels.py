@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 
@@ -59,7 +60,9 @@ def add_make_labels(commands) -> None:
 
 def make_labels_command(arguments: argparse.Namespace) -> None:
     """CAM files, palette masks, an overview sheet, and scores where masks exist."""
-    from weaktr_core.labels.pseudo_labels import LabelRecipe, make_cams, make_masks
+    from weaktr_core.labels.making import make_cams, make_masks
+    from weaktr_core.labels.recipe import LabelRecipe
+    from weaktr_core.scores.labels import measure_masks
 
     model, config, data, statistics = open_run(arguments)
     if not isinstance(config, CamConfig):
@@ -77,13 +80,17 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     )
     threshold = choose_threshold(arguments.threshold, data, cams)
     recipe = LabelRecipe(threshold, crf, arguments.ignore_band)
-    matrix = make_masks(data, cams, out / "masks", recipe)
+    make_masks(data, cams, out / "masks", recipe)
+    write_overview(data, out)
+    matrix = measure_masks(data, out / "masks")
     write_label_scores(out, recipe, arguments.threshold, matrix)
 
 
 def choose_threshold(wanted: str, data, cams: Path) -> float:
     """A number as it is; 'otsu' and 'peek' computed, and said what they are."""
-    from weaktr_core.labels.pseudo_labels import label_free_threshold, read_cams, sweep_cams
+    from weaktr_core.labels.files import read_cams
+    from weaktr_core.labels.recipe import label_free_threshold
+    from weaktr_core.scores.labels import sweep_cams
 
     if wanted == "peek":
         sweep = sweep_cams(data, cams)
@@ -98,6 +105,17 @@ def choose_threshold(wanted: str, data, cams: Path) -> float:
         raise UsageError(
             f"--threshold is 'otsu', 'peek' or a number, got {wanted!r}"
         ) from None
+
+
+def write_overview(data, out: Path) -> None:
+    """The first photos and their masks as one picture."""
+    from weaktr_core.data.files import read_mask
+    from weaktr_core.data.sample import without_masks
+    from weaktr_core.figures.sheet import save_sheet
+
+    samples = itertools.islice(without_masks(data), 24)
+    pairs = ((s.image, read_mask(out / "masks" / f"{s.name}.png")) for s in samples)
+    save_sheet(pairs, out / "sheet.jpg")
 
 
 def write_label_scores(out: Path, recipe, chosen: str, matrix) -> None:

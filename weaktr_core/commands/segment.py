@@ -106,7 +106,7 @@ def segment_command(arguments: argparse.Namespace) -> None:
             continue
         found = segmenter(photo)
         desk.write(name, photo, found, segmenter)
-        tqdm.write(f"{name}: {', '.join(found.describe(classes))}", file=sys.stdout)
+        tqdm.write(f"{name}: {', '.join(found.phrases(classes))}", file=sys.stdout)
     if len(troubles) < len(photos):
         log(f"done: {desk.folder}/ masks, overlays{', explorers' * bool(desk.explored)}")
     if troubles:
@@ -234,8 +234,8 @@ class Desk:
     def write(self, name: str, photo: np.ndarray, found: Segmented, segmenter) -> None:
         """Mask, overlay, and an explorer while there are some left."""
         from weaktr_core.figures.segmentation import save_overlay
+        from weaktr_core.labels.files import write_mask
         from weaktr_core.labels.photos import CamSegmenter
-        from weaktr_core.labels.pseudo_labels import write_mask
 
         write_mask(self.folder / "masks" / f"{name}.png", found.labels)
         # with more than ten classes some share a colour: hand them out as they are met
@@ -245,7 +245,7 @@ class Desk:
         for k in found.probabilities:
             coloured[found.labels == k + 1] = self.slots[k] + 1
         slots = [self.slots[k] + 1 for k in found.probabilities] or [0]
-        legend = dict(zip(slots, found.describe(self.classes), strict=True))
+        legend = dict(zip(slots, found.phrases(self.classes), strict=True))
         path = self.folder / "overlays" / f"{name}.jpg"
         save_overlay(photo, coloured, legend, path)
         if isinstance(segmenter, CamSegmenter) and self.explored < self.explorers:

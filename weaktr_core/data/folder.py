@@ -42,6 +42,9 @@ class TaggedFolder:
         DataError: the table is missing or broken, or has no photo of the split.
     """
 
+    masks = True
+    """Whether masks are read."""
+
     def __init__(self, root: str | Path, split: str = "train"):
         self.root = Path(root).expanduser()
         rows = read_table(self.root / TABLE)
@@ -65,7 +68,8 @@ class TaggedFolder:
         image = read_image(self.root / photo, upright=True)
         tags = np.array([name in given for name in self.classes], np.float32)
         drawn = self.root / "masks" / f"{Path(photo).stem}.png"
-        mask = check_size(read_mask(drawn), image, drawn) if drawn.exists() else None
+        wanted = self.masks and drawn.exists()
+        mask = check_size(read_mask(drawn), image, drawn) if wanted else None
         return Sample(image, tags, mask, Path(photo).stem)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from weaktr_core.data.transforms import Statistics, resize_short_side, to_batch
 from weaktr_core.labels.crf import CrfSettings, crf_on_probabilities
-from weaktr_core.labels.pseudo_labels import LabelRecipe
+from weaktr_core.labels.recipe import LabelRecipe
 from weaktr_core.labels.views import View, infer_cams, tagged_scores
 from weaktr_core.labels.windows import predict
 from weaktr_core.method.grid import map_to_image
@@ -33,7 +33,7 @@ class Segmented:
     labels: np.ndarray
     probabilities: dict[int, float | None]
 
-    def describe(self, classes: Sequence[str]) -> list[str]:
+    def phrases(self, classes: Sequence[str]) -> list[str]:
         """A phrase for each class: its tag's probability, its share of the pixels."""
         phrases = []
         for k, probability in self.probabilities.items():

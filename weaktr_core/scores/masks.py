@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from weaktr_core.data.sample import DataError, TaggedDataset
 from weaktr_core.data.transforms import Statistics, resize_short_side, to_batch
 from weaktr_core.labels.crf import CrfSettings, crf_on_probabilities
-from weaktr_core.labels.pseudo_labels import write_mask
+from weaktr_core.labels.files import write_mask
 from weaktr_core.labels.views import View, same_size_batches
 from weaktr_core.labels.windows import predict
 from weaktr_core.networks.segmenter import Segmenter, ensemble
