@@ -7,6 +7,7 @@ anything that has the methods of `Stage`: those of `weaktr_core.train.cam` and `
 from __future__ import annotations
 
 import math
+import os
 import signal
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -23,7 +24,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from weaktr_core.method.attention import TimmViT
-from weaktr_core.runtime import log, mixed_precision
+from weaktr_core.runtime import default_device, log, mixed_precision
 from weaktr_core.train.order import batches_of, begin_epoch, make_loader, steps_of
 from weaktr_core.train.runs import Progress, Run
 from weaktr_core.train.snapshots import (
@@ -82,8 +83,12 @@ def fit(stage: Stage, run: Run, settings: dict[str, Any], resume: bool) -> Run:
     # Accelerate keeps one state per process, precision included; a second training in
     # the same notebook may want another.
     AcceleratorState._reset_state()
-    precision = mixed_precision(stage.config.precision)
-    accelerator = Accelerator(mixed_precision=precision, kwargs_handlers=[PATIENCE])
+    check_launcher()
+    accelerator = Accelerator(
+        mixed_precision=mixed_precision(stage.config.precision),
+        cpu=default_device().type == "cpu",  # else several processes stay strangers
+        kwargs_handlers=[PATIENCE],
+    )
     with alone(accelerator, run), stopping() as asked:
         if accelerator.is_main_process:
             run.start(settings, resume=resume)
@@ -94,6 +99,20 @@ def fit(stage: Stage, run: Run, settings: dict[str, Any], resume: bool) -> Run:
         except KeyboardInterrupt:
             raise trainer.stopped() from None
     return run
+
+
+def check_launcher() -> None:
+    """Say so where several processes were asked for and one was started.
+
+    ``accelerate launch --cpu --num_processes 2`` is such a case: it sets the address at
+    which they would meet, and no more.
+    """
+    alone = "MASTER_ADDR" in os.environ and "WORLD_SIZE" not in os.environ
+    if alone and os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":
+        log.warning(
+            "accelerate started one process only; for N on a CPU: "
+            "torchrun --nproc_per_node N -m weaktr_core ..."
+        )
 
 
 def alone(accelerator: Accelerator, run: Run) -> AbstractContextManager[None]:
