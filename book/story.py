@@ -22,12 +22,10 @@ import torch
 from PIL import Image
 from weaktr_core import data
 from weaktr_core.config import preset
-from weaktr_core.data.transforms import to_batch
 from weaktr_core.figures import show_image, show_mask, show_overlay
 from weaktr_core.figures.style import HEAT
 from weaktr_core.labels import crf, recipe
 from weaktr_core.labels.views import infer_cams, make_views, tagged_scores
-from weaktr_core.networks import pretrained
 from weaktr_core.networks.checkpoints import load_checkpoint
 from weaktr_core.recipes import train_or_load
 from weaktr_core.scores import metrics
@@ -73,12 +71,11 @@ def tell(count: int) -> list[Told]:
     """What the trained network makes of unseen scenes, no mask used but for the score."""
     config = preset("laptop")
     model = load_checkpoint(train_or_load(config).best).eval()
-    statistics = pretrained.normalisation(config.backbone)
     scenes = data.open_dataset(
         "scenes", "val", size=config.img_size, count=count
     )
     samples = [scenes[i] for i in range(count)]
-    seen = [look(model, statistics, sample) for sample in samples]
+    seen = [look(model, sample) for sample in samples]
     background = recipe.label_free_threshold(s for _, s, _, _ in seen)
     settings = crf.CRF_PRESETS["voc-cam"] if crf.crf_available() else None
     labeller = recipe.LabelRecipe(background, settings)
@@ -89,9 +86,9 @@ def tell(count: int) -> list[Told]:
 
 
 @torch.no_grad()
-def look(model, statistics, sample):
+def look(model, sample):
     """Coarse CAM (h, w), scores (P, height, width), their classes, heads (L, H, h, w)."""
-    images = to_batch([sample.image], statistics)
+    images = model.prepare(sample.image)
     maps, out = infer_cams(model, images, make_views([1.0]), ["fine_cam"])
     scores, classes = tagged_scores(maps["fine_cam"][0], sample.tags)
     grid = out.coarse_cam.shape[2:]

@@ -13,8 +13,6 @@ from weaktr_core.labels.making import make_cams, make_masks
 from weaktr_core.labels.recipe import LabelRecipe, label_map
 from weaktr_core.labels.views import View, infer_cams, make_views, same_size_batches
 
-STATISTICS = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-
 
 def test_views_pair_each_scale_with_its_mirror():
     assert make_views([1.0, 0.8]) == (
@@ -69,7 +67,7 @@ def test_palette_is_vocs_and_masks_come_back(tmp_path):
 
 def test_cams_and_masks_of_a_dataset_and_resuming(tmp_path, monkeypatch):
     model, data = tiny_model(classes=10), Scenes(3, 64)
-    make_cams(model, data, STATISTICS, tmp_path / "cams", views=[View()])
+    make_cams(model, data, tmp_path / "cams", views=[View()])
     scores, classes = read_cam(tmp_path / "cams" / f"{data[0].name}.npz")
     assert scores.shape == (len(classes), 64, 64) and scores.max() == 1
     assert (classes == np.flatnonzero(data[0].tags)).all()
@@ -77,7 +75,7 @@ def test_cams_and_masks_of_a_dataset_and_resuming(tmp_path, monkeypatch):
     with Image.open(tmp_path / "masks" / f"{data[0].name}.png") as mask:
         assert (np.asarray(mask) == label_map(scores, classes, 0.4)).all()
     monkeypatch.setattr("weaktr_core.labels.making.infer_cams", None)  # not called again
-    make_cams(model, data, STATISTICS, tmp_path / "cams", views=[View()])
+    make_cams(model, data, tmp_path / "cams", views=[View()])
 
 
 def test_missing_and_broken_cam_files(tmp_path):

@@ -59,7 +59,7 @@ def test_the_guard_guards():
 
 def test_from_photos_to_masks_without_a_look_at_the_truth(tmp_path):
     data, cams, masks = Guarded(), tmp_path / "cams", tmp_path / "masks"
-    make_cams(tiny_model(classes=10), data, GREY, cams, views=[View(), View(1.5, True)])
+    make_cams(tiny_model(classes=10), data, cams, views=[View(), View(1.5, True)])
     threshold = label_free_threshold(scores for scores, _ in read_cams(data, cams))
     make_masks(data, cams, masks, LabelRecipe(threshold, ignore_band=0.1), workers=0)
     assert len(list(masks.glob("*.png"))) == 3

@@ -81,22 +81,21 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def load_run(folder: str) -> tuple[Any, Any, Any]:
-    """Network, settings and input statistics of a run of either step."""
-    from weaktr_core.networks.pretrained import normalisation
+def load_run(folder: str) -> tuple[Any, CamConfig | SegConfig]:
+    """Network and settings of a run of either step."""
     from weaktr_core.train.runs import Run
 
     run = Run(folder)
     config = run.settings
-    return run.load(), config, normalisation(config.backbone)
+    return run.load(), config
 
 
-def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
-    """Network, settings, dataset and input statistics of a run of either step."""
+def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
+    """Network, settings and dataset of a run of either step."""
     from weaktr_core.networks.checkpoints import CheckpointError
     from weaktr_core.train.runs import Run
 
-    model, config, statistics = load_run(arguments.run)
+    model, config = load_run(arguments.run)
     where = arguments.data or Run(arguments.run).config["data"]
     data = open_data(where, arguments.split, config.img_size)
     if list(data.classes) != model.notes["classes"]:
@@ -105,7 +104,7 @@ def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
             f"({model.notes['classes'][0]}, …), the data has {len(data.classes)} "
             f"({data.classes[0]}, …)"
         )
-    return model, config, data, statistics
+    return model, config, data
 
 
 def views_of(arguments: argparse.Namespace, config: CamConfig | SegConfig):

@@ -64,7 +64,7 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     from weaktr_core.labels.recipe import LabelRecipe
     from weaktr_core.scores.labels import measure_masks
 
-    model, config, data, statistics = open_run(arguments)
+    model, config, data = open_run(arguments)
     if not isinstance(config, CamConfig):
         raise UsageError(f"{arguments.run}: a segmentation network makes no CAMs")
     out = Path(arguments.out or Path(arguments.run) / "labels")
@@ -73,7 +73,6 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     make_cams(
         model,
         data,
-        statistics,
         cams,
         views=views_of(arguments, config),
         eval_size=config.eval_size,

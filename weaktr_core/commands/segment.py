@@ -120,17 +120,16 @@ def make_segmenter(arguments: argparse.Namespace) -> tuple[Callable, list[str]]:
 
     if arguments.size is not None and arguments.size < 32:
         raise UsageError(f"--size is 32 pixels or more, got {arguments.size}")
-    model, config, statistics = load_run(arguments.run)
+    model, config = load_run(arguments.run)
     classes = model.notes["classes"]
     is_cam = isinstance(config, CamConfig)
     common = dict(
         model=model,
-        statistics=statistics,
         views=views_of(arguments, config),
         tags=parse_tags(arguments.tags, classes),
         crf=choose_crf(arguments.crf, "voc-cam" if is_cam else "voc-seg"),
     )
-    if is_cam:
+    if isinstance(config, CamConfig):
         threshold = choose_background(arguments.threshold, arguments.run, config)
         size = arguments.size or config.eval_size
         return CamSegmenter(threshold=threshold, size=size, **common), classes

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from weaktr_core.data.sample import DataError, Sample, TaggedDataset, without_masks
-from weaktr_core.data.transforms import Statistics, resize_short_side, to_batch
+from weaktr_core.data.transforms import resize_short_side
 from weaktr_core.labels.files import made_of, read_cam, write_cam, write_mask
 from weaktr_core.labels.recipe import LabelRecipe
 from weaktr_core.labels.views import View, infer_cams, tagged_scores
@@ -34,7 +34,6 @@ STAGE = "fine_cam"
 def make_cams(
     model: WeakTr,
     dataset: TaggedDataset,
-    statistics: Statistics,
     folder: Path,
     *,
     views: Sequence[View],
@@ -45,7 +44,6 @@ def make_cams(
     Args:
         model: a trained CAM network; put in eval mode.
         dataset: images and tags.
-        statistics: of the backbone.
         folder: receives ``NAME.npz``.
         views: scales and flips that are summed.
         eval_size: short side in pixels at scale 1; None keeps the images as they are.
@@ -57,20 +55,18 @@ def make_cams(
         sample = images[index]
         path, made = folder / f"{sample.name}.npz", hash_of(sample, settings)
         if made_of(path) != made:
-            write_cam(path, *cam_of(model, sample, statistics, views, eval_size), made)
+            write_cam(path, *cam_of(model, sample, views, eval_size), made)
 
 
 def cam_of(
     model: WeakTr,
     sample: Sample,
-    statistics: Statistics,
     views: Sequence[View],
     eval_size: int | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores (P, height, width) of an image's tagged classes, and their indices (P,)."""
     image = resize_short_side(sample.image, eval_size)
-    batch = to_batch([image], statistics).to(next(model.parameters()).device)
-    maps, _ = infer_cams(model, batch, views, [STAGE])
+    maps, _ = infer_cams(model, model.prepare(image), views, [STAGE])
     full = map_to_image(maps[STAGE], sample.image.shape[:2])[0]
     return tagged_scores(full, sample.tags)
 

@@ -16,7 +16,6 @@ from weaktr_core.data.sample import TaggedDataset
 from weaktr_core.data.transforms import TaggedTensors, train_transform
 from weaktr_core.method.losses import three_head_loss
 from weaktr_core.networks.cam import WeakTr
-from weaktr_core.networks.pretrained import normalisation
 from weaktr_core.runtime import seed_everything
 from weaktr_core.scores.cams import CamScores, evaluate_cams
 from weaktr_core.train.loop import fit, freeze_layers
@@ -34,11 +33,12 @@ class CamStage:
 
     def __init__(self, config: CamConfig, train: TaggedDataset, val: TaggedDataset):
         self.config, self.val = config, val
-        self.statistics = normalisation(config.backbone)
         self.model = build_cam_network(config, train.classes)
         freeze_layers(self.model.backbone.vit, config.frozen_layers)
+        statistics = self.model.statistics
+        assert statistics is not None, "timm's networks know theirs"
         self.optimizer: torch.optim.Optimizer = build_optimizer(self.model, config)
-        transform = train_transform(config.augment, config.img_size, self.statistics)
+        transform = train_transform(config.augment, config.img_size, statistics)
         self.data = TaggedTensors(train, transform)
 
     def lr_factor(self, epoch: float) -> float:
@@ -57,7 +57,6 @@ class CamStage:
         scores = evaluate_cams(
             model,
             self.val,
-            self.statistics,
             eval_size=self.config.eval_size,
             batch_size=2 * self.config.batch_size if self.config.eval_size is None else 1,
             keep=self.config.probe,

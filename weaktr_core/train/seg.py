@@ -12,7 +12,6 @@ from weaktr_core.config import SegConfig
 from weaktr_core.data.masked import MaskedTensors, SegTransform
 from weaktr_core.data.sample import IGNORE, TaggedDataset
 from weaktr_core.method.losses import gradient_clipping_loss
-from weaktr_core.networks.pretrained import normalisation
 from weaktr_core.networks.segmenter import Segmenter
 from weaktr_core.runtime import seed_everything
 from weaktr_core.scores.masks import evaluate_segmenter
@@ -33,9 +32,10 @@ class SegStage:
 
     def __init__(self, config: SegConfig, train: TaggedDataset, val: TaggedDataset):
         self.config, self.val = config, val
-        self.statistics = normalisation(config.backbone)
         self.model = build_segmenter(config, train.classes)
         freeze_layers(self.model.vit, config.frozen_layers)
+        statistics = self.model.statistics
+        assert statistics is not None, "timm's networks know theirs"
         self.optimizer = build_optimizer(self.model, config)
         transform = SegTransform(
             config.short_side or config.img_size,
@@ -43,7 +43,7 @@ class SegStage:
             config.img_size,
             config.class_cap,
             config.photometric,
-            self.statistics,
+            statistics,
         )
         self.data = MaskedTensors(train, transform)
 
@@ -74,7 +74,6 @@ class SegStage:
         scores = evaluate_segmenter(
             model,
             self.val,
-            self.statistics,
             short_side=config.short_side,
             window=config.window,
             stride=config.stride,
