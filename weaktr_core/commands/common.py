@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import logging
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from weaktr_core.config import CamConfig, SegConfig
 from weaktr_core.errors import WeakTrError
+from weaktr_core.schema import Scale, argument, literal
 
 
 class UsageError(WeakTrError):
@@ -75,10 +75,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"--set wants NAME=VALUE, got {text!r}")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
+    return name, literal(value)
 
 
 def load_run(folder: str) -> tuple[Any, CamConfig | SegConfig]:
@@ -144,7 +141,7 @@ def add_run_arguments(command, split: str, written_by: str) -> None:
     command.add_argument("run", help=f"folder written by {written_by}")
     command.add_argument("--data", help=DATA_HELP + "; default: what the run trained on")
     command.add_argument("--split", default=split, help=SPLIT_HELP)
-    command.add_argument("--scales", nargs="+", type=float, help=SCALES_HELP)
+    command.add_argument("--scales", nargs="+", type=argument(Scale), help=SCALES_HELP)
 
 
 def log(message: str) -> None:

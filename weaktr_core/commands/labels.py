@@ -6,6 +6,7 @@ import argparse
 import itertools
 import sys
 from pathlib import Path
+from typing import Annotated, Literal
 
 from weaktr_core.commands.common import (
     CRF_NAMES,
@@ -18,6 +19,7 @@ from weaktr_core.commands.common import (
     views_of,
 )
 from weaktr_core.config import CamConfig
+from weaktr_core.schema import Range, Share, argument
 
 
 def add_make_labels(commands) -> None:
@@ -40,6 +42,7 @@ def add_make_labels(commands) -> None:
     )
     command.add_argument(
         "--threshold",
+        type=argument(Literal["otsu", "peek"] | Share),
         default="otsu",
         help="background score: 'otsu' (from the scores alone), 'peek' (the best one "
         "against the true masks) or a number",
@@ -52,7 +55,7 @@ def add_make_labels(commands) -> None:
     )
     command.add_argument(
         "--ignore-band",
-        type=float,
+        type=argument(Annotated[float, Range(0, 0.5)]),
         default=0.0,
         help="label with threshold - BAND and + BAND, write 255 where they differ",
     )
@@ -85,7 +88,7 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     write_label_scores(out, recipe, arguments.threshold, matrix)
 
 
-def choose_threshold(wanted: str, data, cams: Path) -> float:
+def choose_threshold(wanted: str | float, data, cams: Path) -> float:
     """A number as it is; 'otsu' and 'peek' computed, and said what they are."""
     from weaktr_core.labels.files import read_cams
     from weaktr_core.labels.recipe import label_free_threshold
@@ -98,12 +101,7 @@ def choose_threshold(wanted: str, data, cams: Path) -> float:
         return float(sweep.thresholds[sweep.best])
     if wanted == "otsu":
         return label_free_threshold(scores for scores, _ in read_cams(data, cams))
-    try:
-        return float(wanted)
-    except ValueError:
-        raise UsageError(
-            f"--threshold is 'otsu', 'peek' or a number, got {wanted!r}"
-        ) from None
+    return float(wanted)
 
 
 def write_overview(data, out: Path) -> None:
@@ -117,7 +115,7 @@ def write_overview(data, out: Path) -> None:
     save_sheet(pairs, out / "sheet.jpg")
 
 
-def write_label_scores(out: Path, recipe, chosen: str, matrix) -> None:
+def write_label_scores(out: Path, recipe, chosen: str | float, matrix) -> None:
     """Say what was made and how good it is; labels.json keeps it."""
     from dataclasses import asdict
 

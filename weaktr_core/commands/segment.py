@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from weaktr_core.commands.common import (
     views_of,
 )
 from weaktr_core.config import CamConfig
+from weaktr_core.schema import Range, Scale, Share, argument, check
 
 if TYPE_CHECKING:
     from weaktr_core.labels.photos import Segmented
@@ -62,16 +62,17 @@ def add_segment(commands) -> None:
     )
     command.add_argument(
         "--threshold",
+        type=argument(Share),
         help="background score from 0 to 1, train-cam's networks only; default: what "
         "make-labels chose for this run, else the run's setting",
     )
     command.add_argument(
         "--size",
-        type=int,
+        type=argument(Annotated[int, Range(32, 8192)]),
         help="short side that the network sees, pixels; default: as in the run's "
         "evaluation",
     )
-    command.add_argument("--scales", nargs="+", type=float, help=SCALES_HELP)
+    command.add_argument("--scales", nargs="+", type=argument(Scale), help=SCALES_HELP)
     command.add_argument(
         "--crf",
         choices=["auto", "none", *CRF_NAMES],
@@ -80,7 +81,7 @@ def add_segment(commands) -> None:
     )
     command.add_argument(
         "--explorers",
-        type=int,
+        type=argument(Annotated[int, Range(0)]),
         default=4,
         metavar="N",
         help="write head explorers of the first N photos; each has 1 or 2 MB",
@@ -118,8 +119,6 @@ def make_segmenter(arguments: argparse.Namespace) -> tuple[Callable, list[str]]:
     """The network of the run, ready for photos, and its class names."""
     from weaktr_core.labels.photos import CamSegmenter, MaskSegmenter
 
-    if arguments.size is not None and arguments.size < 32:
-        raise UsageError(f"--size is 32 pixels or more, got {arguments.size}")
     model, config = load_run(arguments.run)
     classes = model.notes["classes"]
     is_cam = isinstance(config, CamConfig)
@@ -153,21 +152,16 @@ def parse_tags(text: str | None, classes: list[str]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(classes.index(name) for name in names))
 
 
-def choose_background(wanted: str | None, run: str, config: CamConfig) -> float:
+def choose_background(wanted: float | None, run: str, config: CamConfig) -> float:
     """The number asked for, else that of make-labels, else the run's setting."""
-    if wanted is None:
-        made = Path(run) / "labels" / "labels.json"
-        if not made.exists():
-            return config.threshold
-        stored = json.loads(made.read_text("utf8"))
-        log(f"threshold {stored['threshold']:.3f}, as make-labels chose ({made})")
-        return float(stored["threshold"])
-    try:
-        value = float(wanted)
-    except ValueError:
-        raise UsageError(f"--threshold is a number, got {wanted!r}") from None
-    if not 0 <= value <= 1:
-        raise UsageError(f"--threshold is a number from 0 to 1, got {wanted}")
+    from weaktr_core.data.files import read_json
+
+    made = Path(run) / "labels" / "labels.json"
+    if wanted is not None or not made.exists():
+        return config.threshold if wanted is None else wanted
+    stored = read_json(made).get("threshold")
+    value = check(stored, Share, f"{made}: threshold")
+    log(f"threshold {value:.3f}, as make-labels chose ({made})")
     return value
 
 

@@ -101,7 +101,7 @@ def build_cam_network(config: CamConfig, classes: tuple[str, ...]) -> WeakTr:
         len(classes),
         img_size=config.img_size,
         pretrained=config.pretrained,
-        vit_options=config.vit_options,
+        vit_options=dict(config.vit_options),
         **config.model,
     )
     model.notes = dict(classes=list(classes), config=config.as_dict())

@@ -105,7 +105,7 @@ def build_segmenter(config: SegConfig, classes: tuple[str, ...]) -> Segmenter:
         len(classes),
         img_size=config.img_size,
         pretrained=config.pretrained,
-        vit_options=config.vit_options,
+        vit_options=dict(config.vit_options),
         decoder=config.decoder,
     )
     model.notes = dict(classes=list(classes), config=config.as_dict())
