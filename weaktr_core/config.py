@@ -28,8 +28,19 @@ class _Config:
     """What settings of either step can do; each is checked against its type."""
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self), include_extras=True).items():
-            object.__setattr__(self, name, check(getattr(self, name), hint, name))
+        """Check what was given, however it was given."""
+        for name, value in self.checked(self.as_dict()).items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def checked(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Values as their types want them, lists as tuples.
+
+        Raises:
+            SettingError: for a value that a setting cannot have.
+        """
+        hints = get_type_hints(cls, include_extras=True)
+        return {name: check(value, hints[name], name) for name, value in values.items()}
 
     @classmethod
     def names(cls) -> list[str]:
@@ -47,7 +58,7 @@ class _Config:
                 f"no setting named {', '.join(unknown)}; there are: "
                 + ", ".join(sorted(self.names()))
             )
-        return replace(self, **changes)  # type: ignore[type-var]
+        return replace(self, **self.checked(changes))  # type: ignore[type-var]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -56,7 +67,7 @@ class _Config:
     @classmethod
     def from_dict(cls: type[_C], values: dict[str, Any]) -> _C:
         """Undo `as_dict`, from JSON too; what is no setting is left aside."""
-        return cls(**{k: values[k] for k in cls.names() if k in values})
+        return cls(**cls.checked({k: values[k] for k in cls.names() if k in values}))
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,8 @@ def label_categories(
     """
     names = {clean_name(entry["name"]) for entry in categories}
     if 2 * len(names & set(CLASSES)) >= len(CLASSES):
-        return CLASSES, class_of_category(categories, path)
+        official = class_of_category(categories, path)
+        return CLASSES, {str(key): label for key, label in official.items()}
     above = {entry.get("supercategory") for entry in categories}
     own = sorted(
         (it for it in categories if str(it["id"]) in used or it["name"] not in above),
@@ -201,7 +202,7 @@ def label_categories(
     return classes, label_of
 
 
-def class_of_category(categories: list[dict], path: Path) -> dict[str, int]:
+def class_of_category(categories: list[dict], path: Path) -> dict[int, int]:
     """Map official category ids to indices in ``CLASSES`` by name, in whatever order.
 
     Raises:
@@ -213,7 +214,7 @@ def class_of_category(categories: list[dict], path: Path) -> dict[str, int]:
     if unknown or missing:
         came = f"unknown names: {shorten(unknown)}; missing names: {shorten(missing)}"
         raise file_error(path, "the 80 official COCO categories", came)
-    label_of = {str(entry["id"]): CLASSES.index(entry["name"]) for entry in categories}
+    label_of = {entry["id"]: CLASSES.index(entry["name"]) for entry in categories}
     if len(label_of) != len(CLASSES) or len(names) != len(CLASSES):
         came = f"{len(names)} with {len(label_of)} different ids"
         raise file_error(path, "80 categories, each once", came)
