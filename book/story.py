@@ -22,15 +22,13 @@ import torch
 from PIL import Image
 from weaktr_core import data
 from weaktr_core.config import preset
-from weaktr_core.data.transforms import to_batch
 from weaktr_core.figures import show_image, show_mask, show_overlay
 from weaktr_core.figures.style import HEAT
-from weaktr_core.labels import crf, pseudo_labels
+from weaktr_core.labels import crf, recipe
 from weaktr_core.labels.views import infer_cams, make_views, tagged_scores
-from weaktr_core.networks import pretrained
 from weaktr_core.networks.checkpoints import load_checkpoint
+from weaktr_core.recipes import train_or_load
 from weaktr_core.scores import metrics
-from weaktr_core.train.cam import train_or_load
 
 TARGET = Path(__file__).parent / "vendor" / "story.png"
 COUNT = 60
@@ -73,25 +71,24 @@ def tell(count: int) -> list[Told]:
     """What the trained network makes of unseen scenes, no mask used but for the score."""
     config = preset("laptop")
     model = load_checkpoint(train_or_load(config).best).eval()
-    statistics = pretrained.normalisation(config.backbone)
     scenes = data.open_dataset(
         "scenes", "val", size=config.img_size, count=count
     )
     samples = [scenes[i] for i in range(count)]
-    seen = [look(model, statistics, sample) for sample in samples]
-    background = pseudo_labels.label_free_threshold(s for _, s, _, _ in seen)
+    seen = [look(model, sample) for sample in samples]
+    background = recipe.label_free_threshold(s for _, s, _, _ in seen)
     settings = crf.CRF_PRESETS["voc-cam"] if crf.crf_available() else None
-    recipe = pseudo_labels.LabelRecipe(background, settings)
+    labeller = recipe.LabelRecipe(background, settings)
     return [
-        one_story(sample, *found, recipe, scenes.classes)
+        one_story(sample, *found, labeller, scenes.classes)
         for sample, found in zip(samples, seen, strict=True)
     ]
 
 
 @torch.no_grad()
-def look(model, statistics, sample):
+def look(model, sample):
     """Coarse CAM (h, w), scores (P, height, width), their classes, heads (L, H, h, w)."""
-    images = to_batch([sample.image], statistics)
+    images = model.prepare(sample.image)
     maps, out = infer_cams(model, images, make_views([1.0]), ["fine_cam"])
     scores, classes = tagged_scores(maps["fine_cam"][0], sample.tags)
     grid = out.coarse_cam.shape[2:]
@@ -102,9 +99,9 @@ def look(model, statistics, sample):
     return coarse.numpy(), scores, classes, heads.numpy()
 
 
-def one_story(sample, coarse, scores, classes, heads, recipe, names) -> Told:
+def one_story(sample, coarse, scores, classes, heads, labeller, names) -> Told:
     """Label one scene and score the labels over the classes that are there."""
-    labels = recipe(sample.image, scores, classes)
+    labels = labeller(sample.image, scores, classes)
     confusion = metrics.ConfusionMatrix(len(names) + 1)
     confusion.update(sample.mask, labels)
     tags = ", ".join(names[k] for k in classes)

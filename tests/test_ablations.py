@@ -9,7 +9,7 @@ import torch
 from naive import tiny_model
 
 from weaktr_core import data
-from weaktr_core.labels.pseudo_labels import label_free_threshold
+from weaktr_core.labels.recipe import label_free_threshold
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.scores.metrics import THRESHOLDS, ScoredImage, SweepCounter
 

@@ -129,9 +129,10 @@ def test_from_labels_to_a_segmentation_network(run, tmp_path, capsys):
     assert main(["make-labels", *arguments, "--threshold", "peek"]) == 0
     stored = json.loads((labels / "labels.json").read_text())
     assert stored["chosen"] == "peek" and 0 < stored["miou"] < 1
-    assert "'otsu', 'peek' or a number" in fails(
-        capsys, "make-labels", *arguments, "--threshold", "best"
-    )
+    again = ["make-labels", *arguments, "--threshold"]
+    for threshold in ("best", "nan", "2"):
+        assert main([*again, threshold]) == 2
+        assert "one of otsu, peek or a number from 0 to 1" in capsys.readouterr().err
     seg = str(tmp_path / "seg")
     train = ["train-seg", "--data", "scenes:6", "--labels", str(labels / "masks")]
     train += ["--run", seg, "--preset", "smoke", "--set", "epochs=1", "img_size=48"]

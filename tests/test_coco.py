@@ -10,7 +10,8 @@ from PIL import Image
 from pycocotools import mask as rle
 
 from weaktr_core.data import COCO, VOC2012, DataError, open_dataset
-from weaktr_core.data.coco import CLASSES, Instance, class_of_category, paint
+from weaktr_core.data.coco import CLASSES, class_of_category
+from weaktr_core.data.outlines import Instance, paint
 
 SHARED = os.environ.get("WEAKTR_SHARED")
 HEIGHT, WIDTH = 8, 12
@@ -180,7 +181,7 @@ def test_year_is_detected_and_can_be_chosen(root):
     index["images"] = index["images"][:1]
     index["annotations"] = index["annotations"][2:]
     write(root, index, "train2017")
-    assert COCO(root).folder.name == "train2014"
+    assert COCO(root).folders[0].name == "train2014"
     assert len(COCO(root, year=2017)) == 1
     assert "instances_train2015" in error_of(lambda: COCO(root, year=2015))
 
@@ -188,7 +189,7 @@ def test_year_is_detected_and_can_be_chosen(root):
 def test_missing_split_says_what_is_there(root):
     message = error_of(lambda: COCO(root, "val"))
     assert "instances_val" in message and "instances_train2014.json" in message
-    assert "'train_aug'" in error_of(lambda: COCO(root, "train_aug"))
+    assert "instances_train_aug" in error_of(lambda: COCO(root, "train_aug"))
 
 
 def test_without_masks_outlines_are_not_needed(root):
@@ -198,7 +199,7 @@ def test_without_masks_outlines_are_not_needed(root):
     write(root, index)
     sample = COCO(root, masks=False)[0]
     assert sample.mask is None and names_of(sample) == ["cat", "toothbrush"]
-    assert "masks=False" in error_of(lambda: COCO(root)[0])
+    assert COCO(root)[0].mask is None
 
 
 def test_opening_reads_no_photo_and_prints_nothing(root, capfd):
@@ -236,9 +237,17 @@ def test_photo_of_another_size_than_its_entry_is_an_error(root):
 @pytest.mark.parametrize(
     "outline",
     [
-        [],
-        [[1]],
+        [[1, 1, 2, 2, 3, 3, 4]],
+        [[1, 1, 2, 2, 1e7, 3]],
+        [[1, 1, 2, 2, float("inf"), 3]],
+        [[1, 1, 2, 2, None, 3]],
+        [[1, 1, 2, 2, [3], 3]],
         "text",
+        5,
+        {"size": [8, 12], "counts": "0"},
+        {"size": [8, 12], "counts": "~~~~~~~~~~~~"},
+        {"size": [8, 12], "counts": [-4, 100]},
+        {"size": [8, 12], "counts": [1.5, 94.5]},
         {"size": [3, 3], "counts": [9]},
         {"size": [8, 12], "counts": [3]},
         {"counts": [1]},
@@ -268,6 +277,86 @@ def test_indexing_ends_like_a_list(root):
 def test_open_dataset_knows_the_layout(root):
     assert isinstance(open_dataset(root), COCO)
     assert isinstance(open_dataset(str(root)), COCO)
+
+
+def own_content() -> dict:
+    """Two categories, a supercategory as Roboflow writes it, ids as VIA writes them."""
+    index = content()
+    index["categories"] = [
+        {"id": 0, "name": "damage", "supercategory": "none"},
+        {"id": 2, "name": "crack", "supercategory": "damage"},
+        {"id": "1", "name": "hole", "supercategory": "damage"},
+    ]
+    index["annotations"] = [
+        {"image_id": "3", "category_id": "2", "segmentation": box(1, 1, 6, 8)},
+        {"image_id": 7, "category_id": 1, "segmentation": box(2, 2, 4, 4)},
+    ]
+    return index
+
+
+EXPORTS = {  # as each tool's documentation shows its files
+    "CVAT": ("annotations/instances_default.json", "images/default"),
+    "CVAT subset": ("annotations/instances_Train.json", "images/Train"),
+    "Roboflow": ("train/_annotations.coco.json", "train"),
+    "Label Studio": ("result.json", "images"),
+    "labelme2coco": ("annotations.json", ""),
+    "VIA": ("via_export_coco.json", ""),
+}
+
+
+@pytest.mark.parametrize("tool", EXPORTS)
+def test_exports_with_classes_of_ones_own_are_read(tmp_path, tool):
+    file, photos = EXPORTS[tool]
+    index = own_content()
+    for photo in index["images"]:
+        if tool in ("Label Studio", "labelme2coco"):
+            photo["file_name"] = f"images\\{photo['file_name']}"
+        path = tmp_path / photos / photo["file_name"].replace("\\", "/")
+        if tool == "Label Studio":
+            path = tmp_path / photo["file_name"].replace("\\", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (WIDTH, HEIGHT)).save(path)
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(json.dumps(index))
+    data = open_dataset(tmp_path)
+    assert isinstance(data, COCO) and data.classes == ("hole", "crack")
+    assert [sample.tags.tolist() for sample in data] == [[0, 1], [0, 0], [1, 0]]
+    assert [np.unique(sample.mask).tolist() for sample in data] == [[0, 2], [0], [0, 1]]
+
+
+def test_objects_with_a_box_only_give_tags_and_no_mask(root):
+    index = content()
+    index["annotations"][0]["segmentation"] = []
+    index["annotations"][3]["segmentation"] = [[1, 1, 2, 2]]
+    del index["annotations"][2]["segmentation"]
+    write(root, index)
+    assert [sample.mask for sample in COCO(root)] == [None, None]
+    assert names_of(COCO(root)[0]) == ["cat", "toothbrush"]
+
+
+def test_photos_of_one_stem_keep_apart(root):
+    index = content()
+    for folder, photo in zip("abc", index["images"], strict=True):
+        photo["file_name"] = f"{folder}/one.jpg"
+        (root / "train2014" / folder).mkdir()
+    write(root, index)
+    assert [sample.name for sample in COCO(root)] == ["b__one", "a__one"]
+
+
+def test_file_names_that_lead_out_are_refused(root):
+    index = own_content()
+    for name in ("../../x.jpg", "/etc/passwd", "", "..\\x.jpg"):
+        index["images"][0]["file_name"] = name
+        path = root / "annotations" / "instances_train2014.json"
+        path.write_text(json.dumps(index))
+        assert "inside its folder" in error_of(lambda: COCO(root))
+
+
+def test_more_classes_than_a_mask_can_hold_are_refused(root):
+    index = own_content()
+    index["categories"] += [{"id": k, "name": f"c{k}"} for k in range(3, 300)]
+    write(root, index)
+    assert "1 to 254 classes" in error_of(lambda: COCO(root))
 
 
 @pytest.mark.skipif(not SHARED, reason="WEAKTR_SHARED is not set: no real photos")

@@ -1,5 +1,7 @@
 """Own photos: a table of tags in any state, and VOC's layout written and read back."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -44,6 +46,8 @@ def test_masks_are_found_and_photos_turned(tmp_path):
     sample = TaggedFolder(tmp_path)[0]
     assert sample.image.shape == (40, 30, 3) and sample.mask.shape == (40, 30)
     Image.fromarray(np.ones((30, 40), np.uint8)).save(tmp_path / "masks" / "a.png")
+    assert TaggedFolder(tmp_path)[0].mask.shape == (40, 30)  # drawn before it was turned
+    Image.fromarray(np.ones((20, 40), np.uint8)).save(tmp_path / "masks" / "a.png")
     with pytest.raises(DataError, match="as large as its photo"):
         TaggedFolder(tmp_path)[0]
 
@@ -51,10 +55,14 @@ def test_masks_are_found_and_photos_turned(tmp_path):
 @pytest.mark.parametrize(
     "text, expected",
     [
-        ("", "a first line photo,tags"),
-        ("file,label\na.jpg,dog\n", "a first line photo,tags"),
+        ("", "columns photo,tags"),
+        ("file,label\na.jpg,dog\n", "columns photo,tags"),
         ("photo,tags\na.jpg,\n", "at least one tag"),
-        ("photo,tags\na.jpg,dog\nsub/a.png,dog\n", "'a' again"),
+        ("photo,tags\na.jpg,dog\na.jpg,dog\n", "'a.jpg' again"),
+        ("photo,tags\na.jpg,dog\nb.jpg,Dog\n", "one spelling of each class, came Dog, dog"),
+        ("photo,tags\n../a.jpg,dog\n", "inside its folder, came '../a.jpg'"),
+        ("photo,tags\n/etc/passwd,dog\n", "inside its folder"),
+        ("photo,tags\na.jpg," + "|".join(map(str, range(300))) + "\n", "1 to 254 classes"),
         ("photo,tags\n,dog\n", "none in row 2"),
         ("photo,tags,split\na.jpg,dog,test\n", "photos of split 'train'"),
     ],
@@ -88,3 +96,80 @@ def test_voc_layout_is_read_back_as_it_was(tmp_path):
     assert (read.mask == cat + 1).sum() == 64 and np.abs(read.image - 90.0).max() < 3
     with pytest.raises(ValueError, match="no class snail"):
         write_voc(tmp_path, "train", [sample], ("cat", "snail"))
+
+
+def test_photos_of_one_stem_keep_apart_and_accents_are_one(tmp_path):
+    (tmp_path / "sub").mkdir()
+    folder(
+        tmp_path,
+        "photo,tags\na.jpg,K\u00e4fer\nsub/a.jpg,Ka\u0308fer\nb.jpg,\n",
+        ("a", "b", "sub/a"),
+    )
+    data = TaggedFolder(tmp_path)
+    assert data.classes == ("K\u00e4fer",)
+    assert [sample.name for sample in data] == ["a", "sub__a", "b"]
+
+
+def as_layout(kind: str, root, tags: dict[str, str]) -> None:
+    """The same photos and tags in each way that a folder can say them."""
+    names = sorted(tags)
+    places = dict.fromkeys(names, "")
+    if kind == "class folders":
+        places = {name: f"{tags[name] or 'none'}/" for name in names}
+    if kind == "metadata.jsonl":
+        places = dict.fromkeys(names, "train/")
+    for name in names:
+        (root / places[name]).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 30)).save(root / f"{places[name]}{name}.jpg")
+    lines = [f"{name}.jpg,{tags[name]},train" for name in names]
+    if kind == "tags.csv":
+        (root / "tags.csv").write_text("photo,tags,split\n" + "\n".join(lines))
+    if kind == "metadata.csv":
+        (root / "metadata.csv").write_text("file_name,label,split\n" + "\n".join(lines))
+    if kind == "metadata.jsonl":
+        lines = [json.dumps({"file_name": f"{n}.jpg", "tags": [tags[n]]}) for n in names]
+        (root / "train" / "metadata.jsonl").write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    "kind", ["tags.csv", "metadata.csv", "metadata.jsonl", "class folders"]
+)
+def test_each_way_to_say_tags_gives_the_same_samples(tmp_path, kind):
+    tags = {"a": "dog", "b": "cat", "c": "", "d": "dog"}
+    as_layout(kind, tmp_path, tags)
+    data = open_data(str(tmp_path), "train")
+    assert isinstance(data, TaggedFolder) and data.classes == ("cat", "dog")
+    found = {sample.name: sample.tags.tolist() for sample in data}
+    assert found == {"a": [0, 1], "b": [1, 0], "c": [0, 0], "d": [0, 1]}
+
+
+def test_one_folder_of_photos_says_nothing(tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "photos" / "a.jpg")
+    with pytest.raises(DataError, match="a folder of photos for each class"):
+        open_data(str(tmp_path), "train")
+
+
+def test_a_labelmap_orders_classes_and_reads_masks_of_0_and_255(tmp_path):
+    folder(tmp_path, "photo,tags\na.jpg,crack\nb.jpg,\n")
+    (tmp_path / "masks").mkdir()
+    drawn = np.zeros((30, 40), np.uint8)
+    drawn[:3] = 255
+    Image.fromarray(drawn).save(tmp_path / "masks" / "a.png")
+    assert np.unique(TaggedFolder(tmp_path)[0].mask).tolist() == [0, 255]
+    (tmp_path / "labelmap.txt").write_text("crack:255,255,255::\n")
+    sample = TaggedFolder(tmp_path)[0]
+    assert sample.mask.sum() == 3 * 40 and sample.mask.max() == 1
+    (tmp_path / "labelmap.txt").write_text("hole:9,9,9\n")
+    with pytest.raises(DataError, match=r"tags that labelmap\.txt lists, came crack"):
+        TaggedFolder(tmp_path)
+
+
+def test_ids_that_are_no_class_are_counted(tmp_path):
+    folder(tmp_path, "photo,tags\na.jpg,dog\n")
+    (tmp_path / "masks").mkdir()
+    drawn = np.zeros((30, 40), np.uint8)
+    drawn[:3] = 7
+    Image.fromarray(drawn).save(tmp_path / "masks" / "a.png")
+    with pytest.raises(DataError, match=r"ids 0 to 1 and 255, came 7 in 10.0% of"):
+        TaggedFolder(tmp_path)[0]

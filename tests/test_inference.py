@@ -8,18 +8,10 @@ from PIL import Image
 
 from weaktr_core.data import Scenes
 from weaktr_core.data.sample import DataError
-from weaktr_core.labels.pseudo_labels import (
-    LabelRecipe,
-    label_map,
-    make_cams,
-    make_masks,
-    read_cam,
-    voc_palette,
-    write_mask,
-)
+from weaktr_core.labels.files import read_cam, voc_palette, write_mask
+from weaktr_core.labels.making import make_cams, make_masks
+from weaktr_core.labels.recipe import LabelRecipe, label_map
 from weaktr_core.labels.views import View, infer_cams, make_views, same_size_batches
-
-STATISTICS = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 
 
 def test_views_pair_each_scale_with_its_mirror():
@@ -75,18 +67,15 @@ def test_palette_is_vocs_and_masks_come_back(tmp_path):
 
 def test_cams_and_masks_of_a_dataset_and_resuming(tmp_path, monkeypatch):
     model, data = tiny_model(classes=10), Scenes(3, 64)
-    make_cams(model, data, STATISTICS, tmp_path / "cams", views=[View()])
+    make_cams(model, data, tmp_path / "cams", views=[View()])
     scores, classes = read_cam(tmp_path / "cams" / f"{data[0].name}.npz")
     assert scores.shape == (len(classes), 64, 64) and scores.max() == 1
     assert (classes == np.flatnonzero(data[0].tags)).all()
     make_masks(data, tmp_path / "cams", tmp_path / "masks", LabelRecipe(0.4))
     with Image.open(tmp_path / "masks" / f"{data[0].name}.png") as mask:
         assert (np.asarray(mask) == label_map(scores, classes, 0.4)).all()
-    assert (tmp_path / "sheet.jpg").exists()
-    monkeypatch.setattr(
-        "weaktr_core.labels.pseudo_labels.infer_cams", None
-    )  # not called again
-    make_cams(model, data, STATISTICS, tmp_path / "cams", views=[View()])
+    monkeypatch.setattr("weaktr_core.labels.making.infer_cams", None)  # not called again
+    make_cams(model, data, tmp_path / "cams", views=[View()])
 
 
 def test_missing_and_broken_cam_files(tmp_path):

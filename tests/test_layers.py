@@ -5,7 +5,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "weaktr_core"
 FLOORS = [
-    {"config", "errors", "runtime"},
+    {"config", "errors", "options", "runtime", "schema"},
     {"method"},
     {"data"},
     {"networks"},

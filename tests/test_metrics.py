@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, confusion_matrix, jaccard_score
 
-from weaktr_core.labels.pseudo_labels import label_map
+from weaktr_core.labels.recipe import label_map
 from weaktr_core.scores.metrics import (
     THRESHOLDS,
     ConfusionMatrix,

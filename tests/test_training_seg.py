@@ -13,17 +13,10 @@ from weaktr_core.data import DataError, Scenes
 from weaktr_core.data.files import read_mask
 from weaktr_core.data.masked import MaskedTensors, SegTransform, capped_crop
 from weaktr_core.labels.crf import CRF_PRESETS, crf_available
+from weaktr_core.recipes import label_scenes, retrain_or_load, train_or_load
 from weaktr_core.scores.masks import evaluate_segmenter
 from weaktr_core.scores.metrics import ConfusionMatrix
-from weaktr_core.train.cam import train_or_load
-from weaktr_core.train.seg import (
-    SegStage,
-    build_segmenter,
-    label_scenes,
-    poly,
-    retrain_or_load,
-    train_seg,
-)
+from weaktr_core.train.seg import SegStage, build_segmenter, poly, train_seg
 
 TRAIN, VAL = Scenes(24, 64, 0), Scenes(10, 64, 1)
 CONFIG = seg_preset("smoke", precision="no")
@@ -116,7 +109,7 @@ def test_crops_with_too_much_of_one_label_are_drawn_again():
 
 def test_evaluation_equals_counting_the_written_masks(tmp_path):
     model = build_segmenter(CONFIG, TRAIN.classes)
-    scores = evaluate_segmenter(model, VAL, GREY, folder=tmp_path, batch_size=4)
+    scores = evaluate_segmenter(model, VAL, folder=tmp_path, batch_size=4)
     again = ConfusionMatrix(11)
     for sample in VAL:
         again.update(sample.mask, read_mask(tmp_path / f"{sample.name}.png"))
@@ -130,9 +123,9 @@ def test_evaluation_equals_counting_the_written_masks(tmp_path):
 @pytest.mark.skipif(not crf_available(), reason="pydensecrf2 is not installed")
 def test_options_change_the_prediction():
     model = build_segmenter(CONFIG, TRAIN.classes)
-    plain = evaluate_segmenter(model, VAL, GREY)
-    both = evaluate_segmenter(model, VAL, GREY, use_ensemble=True)
-    refined = evaluate_segmenter(model, VAL, GREY, crf=CRF_PRESETS["voc-seg"])
+    plain = evaluate_segmenter(model, VAL)
+    both = evaluate_segmenter(model, VAL, use_ensemble=True)
+    refined = evaluate_segmenter(model, VAL, crf=CRF_PRESETS["voc-seg"])
     assert (plain.matrix.counts != both.matrix.counts).any()
     assert (plain.matrix.counts != refined.matrix.counts).any()
 
@@ -142,7 +135,7 @@ def test_empty_splits_and_missing_masks_are_one_line():
     with pytest.raises(DataError, match="split is empty"):
         MaskedTensors(Scenes(0, 64, 0), transform)
     with pytest.raises(DataError, match="split is empty"):
-        evaluate_segmenter(build_segmenter(CONFIG, TRAIN.classes), Scenes(0, 64, 0), GREY)
+        evaluate_segmenter(build_segmenter(CONFIG, TRAIN.classes), Scenes(0, 64, 0))
 
 
 def test_scenes_are_labelled_and_retrained_once(tmp_path, monkeypatch):

@@ -122,26 +122,20 @@ def test_10_f_a_view_carries_its_own_flip():
 
 TWO_PROCESSES = """
 import sys
-import torch
-from accelerate import Accelerator
 from weaktr_core.config import preset
 from weaktr_core.data import Scenes
-from weaktr_core.train.loop import train_epoch
-from weaktr_core.train.cam import CamStage, train_cam
-accelerator = Accelerator(cpu=True)
-stage = CamStage(preset("smoke"), Scenes(16, 64, 0), Scenes(2, 64, 1))
-model, optimizer, loader = accelerator.prepare(stage.model, stage.optimizer, stage.loader)
-schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
-class Bar(list):
-    set_postfix = lambda self, **_: None
-train_epoch(stage, model, optimizer, schedule, Bar(loader), accelerator)
-total = sum(p.double().sum() for p in model.parameters()).view(1)
-totals = accelerator.gather(total).tolist()
-if accelerator.is_main_process:  # two processes may print into each other's lines
-    print("RANKS", accelerator.num_processes, totals)
-run = train_cam(preset("smoke"), Scenes(16, 64, 0), Scenes(4, 64, 1), sys.argv[1])
-if accelerator.is_main_process:
-    print("EPOCHS", [line["epoch"] for line in run.history])
+from weaktr_core.train import loop
+from weaktr_core.train.cam import train_cam
+class Telling(loop.Trainer):
+    def train(self):
+        super().train()
+        total = sum(p.double().sum() for p in self.keeper.bare.parameters()).view(1)
+        totals = self.accelerator.gather(total).tolist()
+        if self.accelerator.is_main_process:
+            print("RANKS", self.accelerator.num_processes, totals)
+            print("EPOCHS", [line["epoch"] for line in self.keeper.run.history])
+loop.Trainer = Telling
+train_cam(preset("smoke"), Scenes(16, 64, 0), Scenes(4, 64, 1), sys.argv[1])
 """
 
 

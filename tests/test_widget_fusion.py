@@ -7,6 +7,7 @@ from canvases import heat_colours, live_html, pixels
 from naive import tiny_model
 
 from weaktr_core.figures.style import PALETTE
+from weaktr_core.labels.recipe import best_class
 from weaktr_core.look import fusion_inputs
 from weaktr_core.method import cams
 from weaktr_core.method.grid import map_to_image
@@ -209,7 +210,7 @@ def test_maps_labels_and_scores_are_what_python_computes(opened, width):
     assert_shows(page, ONES)
     image = scored(PACKED[0], 0, fused(PACKED[0], ONES)["fine_cam"])
     sweep = metrics.threshold_sweep([image], num_classes=len(NAMES))
-    best, score = metrics.best_class(image.scores, image.classes)
+    best, score = best_class(image.scores, image.classes)
     labels = np.where(score > sweep.thresholds[sweep.best], best, 0)
     expected = PALETTE[labels]
     assert (pixels(page.locator(".wt-labels")) != expected).any(axis=-1).mean() < 1e-3

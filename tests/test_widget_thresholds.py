@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from canvases import painted, pixels
 
-from weaktr_core.labels.pseudo_labels import label_map
+from weaktr_core.labels.recipe import label_map
 from weaktr_core.scores.metrics import ConfusionMatrix, ScoredImage, threshold_sweep
 from weaktr_core.widgets import explore_thresholds
 

@@ -1,6 +1,7 @@
 """The workflows say what GitHub understands."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -55,3 +56,46 @@ def test_every_job_has_a_limit_and_few_rights():
         workflow = yaml.safe_load(path.read_text("utf8"))
         assert workflow["permissions"] == {"contents": "read"}
         assert all("timeout-minutes" in job for job in workflow["jobs"].values())
+
+
+def test_checks_before_a_commit_are_those_of_make_test():
+    hooks = yaml.safe_load((ROOT / ".github" / "pre-commit.yaml").read_text("utf8"))
+    entries = " ".join(hook["entry"] for hook in hooks["repos"][0]["hooks"])
+    for tool in ("ruff check", "ruff format", "nbstripout"):
+        assert tool in entries
+
+
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+
+
+def test_issue_forms_ask_for_something():
+    forms = [yaml.safe_load(path.read_text("utf8")) for path in FORMS]
+    forms = [form for form in forms if "body" in form]
+    assert len(forms) == 3
+    for form in forms:
+        assert form["name"] and form["description"]
+        for part in form["body"]:
+            assert part["type"] in ("input", "textarea") and part["attributes"]["label"]
+
+
+def test_recipes_are_ten_lines_each_and_name_files_that_exist():
+    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text("utf8")
+    recipes = text.split("\n## ")[1:]
+    assert [recipe.splitlines()[0] for recipe in recipes] == [
+        "A chapter", "A backbone", "A data set", "An explorer",
+    ]  # fmt: skip
+    for recipe in recipes:
+        assert re.findall(r"^(\d+)\. ", recipe, re.M) == [str(n) for n in range(1, 11)]
+    for named in re.findall(r"`((?:book|tests|weaktr_core|data)/[\w./]+)`", text):
+        assert (ROOT / named).exists(), named
+
+
+def test_the_citation_says_what_the_package_says():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf8"))
+    project = (ROOT / "pyproject.toml").read_text("utf8")
+    assert f'version = "{cited["version"]}"' in project
+    assert f"## {cited['version']}\n" in (ROOT / ".github" / "CHANGELOG.md").read_text(
+        "utf8"
+    )
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))
+    assert cited["repository-code"] == config["repository"]["url"]

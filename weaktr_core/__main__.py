@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 
 from weaktr_core.commands.common import Parser, UsageError
@@ -58,9 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         arguments.run_command(arguments)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        complain("interrupted; finished epochs and files are kept, --resume continues")
-        return 130
+    except KeyboardInterrupt as error:  # training says itself what it kept
+        complain(str(error) or "interrupted; finished files are kept")
+        return 128 + getattr(error, "signal", signal.SIGINT)
     except Exception as error:
         if arguments.debug:
             raise

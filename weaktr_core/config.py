@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+
+from weaktr_core.options import DecoderOptions, ModelOptions, Name, VitOptions
+from weaktr_core.schema import (
+    Count,
+    Pixels,
+    Range,
+    Rate,
+    Scale,
+    SettingError,
+    Share,
+    check,
+)
 
 _C = TypeVar("_C", bound="_Config")
 
 
+Whole = Annotated[int, Range(0)]
+Precision = Literal["auto", "no", "bf16", "fp16"]
+
+
 class _Config:
-    """What settings of either step can do."""
+    """What settings of either step can do; each is checked against its type."""
+
+    def __post_init__(self) -> None:
+        """Check what was given, however it was given."""
+        for name, value in self.checked(self.as_dict()).items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def checked(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Values as their types want them, lists as tuples.
+
+        Raises:
+            SettingError: for a value that a setting cannot have.
+        """
+        hints = get_type_hints(cls, include_extras=True)
+        return {name: check(value, hints[name], name) for name, value in values.items()}
 
     @classmethod
     def names(cls) -> list[str]:
@@ -20,14 +51,14 @@ class _Config:
         """A copy with some settings changed.
 
         Raises:
-            ValueError: for a setting that does not exist.
+            SettingError: for a setting that does not exist, or a value it cannot have.
         """
         if unknown := sorted(set(changes) - set(self.names())):
-            raise ValueError(
+            raise SettingError(
                 f"no setting named {', '.join(unknown)}; there are: "
                 + ", ".join(sorted(self.names()))
             )
-        return replace(self, **changes)  # type: ignore[type-var]
+        return replace(self, **self.checked(changes))  # type: ignore[type-var]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -36,9 +67,7 @@ class _Config:
     @classmethod
     def from_dict(cls: type[_C], values: dict[str, Any]) -> _C:
         """Undo `as_dict`, from JSON too; what is no setting is left aside."""
-        known = {k: values[k] for k in cls.names() if k in values}
-        lists = {k: tuple(v) for k, v in known.items() if isinstance(v, list)}
-        return cls(**{**known, **lists})
+        return cls(**cls.checked({k: values[k] for k in cls.names() if k in values}))
 
 
 @dataclass(frozen=True)
@@ -73,34 +102,34 @@ class CamConfig(_Config):
         seed: of everything random.
     """
 
-    backbone: str = "dinov2-s"
+    backbone: Name = "dinov2-s"
     pretrained: bool = True
-    img_size: int = 112
-    frozen_layers: int = 0
-    vit_options: dict[str, Any] = field(default_factory=dict)
-    model: dict[str, Any] = field(default_factory=dict)
-    epochs: int = 4
-    batch_size: int = 16
-    backbone_lr: float = 5e-5
-    class_token_lr: float = 5e-5
-    head_lr: float = 1e-3
-    fusion_lr: float = 1e-3
-    token_weight: float = 1.0
-    weight_decay: float = 0.03
+    img_size: Pixels = 112
+    frozen_layers: Whole = 0
+    vit_options: VitOptions = field(default_factory=VitOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    epochs: Count = 4
+    batch_size: Count = 16
+    backbone_lr: Rate = 5e-5
+    class_token_lr: Rate = 5e-5
+    head_lr: Rate = 1e-3
+    fusion_lr: Rate = 1e-3
+    token_weight: Rate = 1.0
+    weight_decay: Rate = 0.03
     decay_all: bool = False
-    schedule: str = "one-cycle"
-    warmup_epochs: float = 1
-    warmup_lr: float = 1e-6
-    min_lr: float = 1e-6
-    augment: str = "flip"
-    eval_size: int | None = None
-    eval_every: int = 1
-    scales: tuple[float, ...] = (1.0,)
-    threshold: float = 0.4
-    precision: str = "auto"
-    workers: int = 0
-    probe: int = 32
-    seed: int = 0
+    schedule: Literal["one-cycle", "cosine", "official-cosine"] = "one-cycle"
+    warmup_epochs: Rate = 1
+    warmup_lr: Rate = 1e-6
+    min_lr: Rate = 1e-6
+    augment: Literal["flip", "crop", "strong"] = "flip"
+    eval_size: Pixels | None = None
+    eval_every: Count = 1
+    scales: tuple[Scale, ...] = (1.0,)
+    threshold: Share = 0.4
+    precision: Precision = "auto"
+    workers: Annotated[int, Range(0, 256)] = 0
+    probe: Whole = 32
+    seed: Whole = 0
 
 
 @dataclass(frozen=True)
@@ -131,37 +160,49 @@ class SegConfig(_Config):
         precision, workers, seed: as in `CamConfig`.
     """
 
-    backbone: str = "dinov2-s"
+    backbone: Name = "dinov2-s"
     pretrained: bool = True
-    vit_options: dict[str, Any] = field(default_factory=dict)
-    frozen_layers: int = 0
-    decoder: dict[str, Any] = field(default_factory=dict)
-    img_size: int = 168
-    short_side: int | None = 168
-    train_ratios: tuple[float, float] = (0.5, 2.0)
-    class_cap: float = 0.75
+    vit_options: VitOptions = field(default_factory=VitOptions)
+    frozen_layers: Whole = 0
+    decoder: DecoderOptions = field(default_factory=DecoderOptions)
+    img_size: Pixels = 168
+    short_side: Pixels | None = 168
+    train_ratios: tuple[Scale, Scale] = (0.5, 2.0)
+    class_cap: Share = 0.75
     photometric: bool = True
-    epochs: int = 4
-    batch_size: int = 16
-    optimizer: str = "adamw"
-    lr: float = 1e-3
-    min_lr: float = 1e-5
-    encoder_factor: float = 0.1
-    power: float = 0.9
-    warmup_epochs: float = 0.0
-    weight_decay: float = 0.01
-    loss: str = "clipped"
-    clip_start: float = 1.2
-    clip_window: int = 120
+    epochs: Count = 4
+    batch_size: Count = 16
+    optimizer: Literal["sgd", "adamw"] = "adamw"
+    lr: Rate = 1e-3
+    min_lr: Rate = 1e-5
+    encoder_factor: Rate = 0.1
+    power: Rate = 0.9
+    warmup_epochs: Rate = 0.0
+    weight_decay: Rate = 0.01
+    loss: Literal["clipped", "cross-entropy"] = "clipped"
+    clip_start: Rate = 1.2
+    clip_window: Count = 120
     clip_per_image: bool = False
     clip_count_ignored: bool = True
-    eval_every: int = 1
-    eval_ratios: tuple[float, ...] = (1.0,)
-    window: int = 480
-    stride: int = 320
-    precision: str = "auto"
-    workers: int = 0
-    seed: int = 0
+    eval_every: Count = 1
+    eval_ratios: tuple[Scale, ...] = (1.0,)
+    window: Pixels = 480
+    stride: Pixels = 320
+    precision: Precision = "auto"
+    workers: Annotated[int, Range(0, 256)] = 0
+    seed: Whole = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.stride > self.window:
+            raise SettingError(
+                f"stride: expected at most the window, {self.window} pixels, so that no "
+                f"part of a photo is skipped, came {self.stride}"
+            )
+        if self.train_ratios[0] > self.train_ratios[1]:
+            raise SettingError(
+                f"train_ratios: expected smallest and largest, came {self.train_ratios}"
+            )
 
 
 PAPER = CamConfig(
@@ -311,5 +352,5 @@ def seg_preset(name: str, **changes: Any) -> SegConfig:
 
 def _named(presets: dict[str, Any], name: str) -> Any:
     if name not in presets:
-        raise ValueError(f"no preset named {name!r}; there are: {', '.join(presets)}")
+        raise SettingError(f"no preset named {name!r}; there are: {', '.join(presets)}")
     return presets[name]

@@ -69,6 +69,16 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def own_share(count: int) -> range:
+    """Which of ``count`` things are this process's to do, where several run together.
+
+    ``accelerate launch`` and ``torchrun`` tell each process its number.
+    """
+    environment = os.environ
+    rank, processes = environment.get("RANK", "0"), environment.get("WORLD_SIZE", "1")
+    return range(int(rank), count, int(processes))
+
+
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a temporary file, then move it into place: all or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +92,24 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         Path(name).unlink(missing_ok=True)
 
 
+def sweep_parts(folder: Path) -> None:
+    """Remove what a killed `write_atomically` left in a folder and those below."""
+    for part in folder.rglob("tmp*.part*"):
+        part.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Have the disk hold a file, or the names in a folder, before going on."""
+    if path.is_dir() and os.name == "nt":  # Windows opens no folders, and needs it not
+        return
+    handle = os.open(path, os.O_RDWR if path.is_file() and os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON readably and atomically."""
-    text = json.dumps(value, indent=1) + "\n"
+    """Write JSON readably and atomically; NaN, which JSON lacks, is refused."""
+    text = json.dumps(value, indent=1, allow_nan=False) + "\n"
     write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import logging
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from weaktr_core.config import CamConfig, SegConfig
 from weaktr_core.errors import WeakTrError
+from weaktr_core.schema import Scale, argument, literal
 
 
 class UsageError(WeakTrError):
@@ -75,33 +75,24 @@ def parse_setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"--set wants NAME=VALUE, got {text!r}")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
+    return name, literal(value)
 
 
-def load_run(folder: str) -> tuple[Any, Any, Any]:
-    """Network, settings and input statistics of a run of either step."""
-    from weaktr_core.networks.checkpoints import load_checkpoint, load_segmenter
-    from weaktr_core.networks.pretrained import normalisation
-    from weaktr_core.runtime import default_device
+def load_run(folder: str) -> tuple[Any, CamConfig | SegConfig]:
+    """Network and settings of a run of either step."""
     from weaktr_core.train.runs import Run
 
     run = Run(folder)
-    settings = run.config
-    is_seg = settings.get("step") == 2
-    config = (SegConfig if is_seg else CamConfig).from_dict(settings)
-    model: Any = (load_segmenter if is_seg else load_checkpoint)(run.best)
-    return model.to(default_device()), config, normalisation(config.backbone)
+    config = run.settings
+    return run.load(), config
 
 
-def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
-    """Network, settings, dataset and input statistics of a run of either step."""
+def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
+    """Network, settings and dataset of a run of either step."""
     from weaktr_core.networks.checkpoints import CheckpointError
     from weaktr_core.train.runs import Run
 
-    model, config, statistics = load_run(arguments.run)
+    model, config = load_run(arguments.run)
     where = arguments.data or Run(arguments.run).config["data"]
     data = open_data(where, arguments.split, config.img_size)
     if list(data.classes) != model.notes["classes"]:
@@ -110,7 +101,7 @@ def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
             f"({model.notes['classes'][0]}, …), the data has {len(data.classes)} "
             f"({data.classes[0]}, …)"
         )
-    return model, config, data, statistics
+    return model, config, data
 
 
 def views_of(arguments: argparse.Namespace, config: CamConfig | SegConfig):
@@ -150,7 +141,7 @@ def add_run_arguments(command, split: str, written_by: str) -> None:
     command.add_argument("run", help=f"folder written by {written_by}")
     command.add_argument("--data", help=DATA_HELP + "; default: what the run trained on")
     command.add_argument("--split", default=split, help=SPLIT_HELP)
-    command.add_argument("--scales", nargs="+", type=float, help=SCALES_HELP)
+    command.add_argument("--scales", nargs="+", type=argument(Scale), help=SCALES_HELP)
 
 
 def log(message: str) -> None:

@@ -12,6 +12,7 @@ from weaktr_core.commands.common import (
     add_command,
     open_data,
 )
+from weaktr_core.schema import Count, argument
 
 
 def add_doctor(commands) -> None:
@@ -29,7 +30,9 @@ def add_doctor(commands) -> None:
     )
     command.add_argument("data", help=DATA_HELP)
     command.add_argument("--split", default="train", help=SPLIT_HELP)
-    command.add_argument("--limit", type=int, help="look at the first LIMIT images only")
+    command.add_argument(
+        "--limit", type=argument(Count), help="look at the first LIMIT images only"
+    )
 
 
 def doctor_command(arguments: argparse.Namespace) -> None:

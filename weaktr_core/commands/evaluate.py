@@ -69,11 +69,10 @@ def evaluate_cam_command(arguments: argparse.Namespace) -> None:
         scores_as_text,
     )
 
-    model, config, data, statistics = open_run(arguments)
+    model, config, data = open_run(arguments)
     scores = evaluate_cams(
         model,
         data,
-        statistics,
         views=views_of(arguments, config),
         eval_size=config.eval_size,
         batch_size=16 if config.eval_size is None else 1,
@@ -90,13 +89,12 @@ def evaluate_seg_command(arguments: argparse.Namespace) -> None:
     from weaktr_core.runtime import write_json
     from weaktr_core.scores.masks import evaluate_segmenter
 
-    model, config, data, statistics = open_run(arguments)
+    model, config, data = open_run(arguments)
     ratios = tuple(arguments.scales or config.eval_ratios)
     views = views_of(arguments, config)
     scores = evaluate_segmenter(
         model,
         data,
-        statistics,
         views=views,
         short_side=config.short_side,
         window=config.window,

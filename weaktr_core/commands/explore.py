@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Annotated
 
 from weaktr_core.commands.common import UsageError, add_command, log
+from weaktr_core.schema import Range, argument
 
 
 def add_explore(commands) -> None:
@@ -23,7 +25,10 @@ def add_explore(commands) -> None:
     command.add_argument("--run", help="folder written by train-cam")
     command.add_argument("-o", "--out", default="explore.html", help="file to write")
     command.add_argument(
-        "--size", type=int, default=168, help="short side the network sees, pixels"
+        "--size",
+        type=argument(Annotated[int, Range(1, 8192)]),
+        default=168,
+        help="short side the network sees, pixels",
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
+from typing import Annotated, Literal
 
 from weaktr_core.commands.common import (
     CRF_NAMES,
@@ -17,6 +19,7 @@ from weaktr_core.commands.common import (
     views_of,
 )
 from weaktr_core.config import CamConfig
+from weaktr_core.schema import Range, Share, argument
 
 
 def add_make_labels(commands) -> None:
@@ -39,6 +42,7 @@ def add_make_labels(commands) -> None:
     )
     command.add_argument(
         "--threshold",
+        type=argument(Literal["otsu", "peek"] | Share),
         default="otsu",
         help="background score: 'otsu' (from the scores alone), 'peek' (the best one "
         "against the true masks) or a number",
@@ -51,7 +55,7 @@ def add_make_labels(commands) -> None:
     )
     command.add_argument(
         "--ignore-band",
-        type=float,
+        type=argument(Annotated[float, Range(0, 0.5)]),
         default=0.0,
         help="label with threshold - BAND and + BAND, write 255 where they differ",
     )
@@ -59,9 +63,11 @@ def add_make_labels(commands) -> None:
 
 def make_labels_command(arguments: argparse.Namespace) -> None:
     """CAM files, palette masks, an overview sheet, and scores where masks exist."""
-    from weaktr_core.labels.pseudo_labels import LabelRecipe, make_cams, make_masks
+    from weaktr_core.labels.making import make_cams, make_masks
+    from weaktr_core.labels.recipe import LabelRecipe
+    from weaktr_core.scores.labels import measure_masks
 
-    model, config, data, statistics = open_run(arguments)
+    model, config, data = open_run(arguments)
     if not isinstance(config, CamConfig):
         raise UsageError(f"{arguments.run}: a segmentation network makes no CAMs")
     out = Path(arguments.out or Path(arguments.run) / "labels")
@@ -70,20 +76,23 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     make_cams(
         model,
         data,
-        statistics,
         cams,
         views=views_of(arguments, config),
         eval_size=config.eval_size,
     )
     threshold = choose_threshold(arguments.threshold, data, cams)
     recipe = LabelRecipe(threshold, crf, arguments.ignore_band)
-    matrix = make_masks(data, cams, out / "masks", recipe)
+    make_masks(data, cams, out / "masks", recipe)
+    write_overview(data, out)
+    matrix = measure_masks(data, out / "masks")
     write_label_scores(out, recipe, arguments.threshold, matrix)
 
 
-def choose_threshold(wanted: str, data, cams: Path) -> float:
+def choose_threshold(wanted: str | float, data, cams: Path) -> float:
     """A number as it is; 'otsu' and 'peek' computed, and said what they are."""
-    from weaktr_core.labels.pseudo_labels import label_free_threshold, read_cams, sweep_cams
+    from weaktr_core.labels.files import read_cams
+    from weaktr_core.labels.recipe import label_free_threshold
+    from weaktr_core.scores.labels import sweep_cams
 
     if wanted == "peek":
         sweep = sweep_cams(data, cams)
@@ -92,15 +101,21 @@ def choose_threshold(wanted: str, data, cams: Path) -> float:
         return float(sweep.thresholds[sweep.best])
     if wanted == "otsu":
         return label_free_threshold(scores for scores, _ in read_cams(data, cams))
-    try:
-        return float(wanted)
-    except ValueError:
-        raise UsageError(
-            f"--threshold is 'otsu', 'peek' or a number, got {wanted!r}"
-        ) from None
+    return float(wanted)
 
 
-def write_label_scores(out: Path, recipe, chosen: str, matrix) -> None:
+def write_overview(data, out: Path) -> None:
+    """The first photos and their masks as one picture."""
+    from weaktr_core.data.files import read_mask
+    from weaktr_core.data.sample import without_masks
+    from weaktr_core.figures.sheet import save_sheet
+
+    samples = itertools.islice(without_masks(data), 24)
+    pairs = ((s.image, read_mask(out / "masks" / f"{s.name}.png")) for s in samples)
+    save_sheet(pairs, out / "sheet.jpg")
+
+
+def write_label_scores(out: Path, recipe, chosen: str | float, matrix) -> None:
     """Say what was made and how good it is; labels.json keeps it."""
     from dataclasses import asdict
 

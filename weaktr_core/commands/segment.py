@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from weaktr_core.commands.common import (
     views_of,
 )
 from weaktr_core.config import CamConfig
+from weaktr_core.schema import Range, Scale, Share, argument, check
 
 if TYPE_CHECKING:
     from weaktr_core.labels.photos import Segmented
@@ -62,16 +62,17 @@ def add_segment(commands) -> None:
     )
     command.add_argument(
         "--threshold",
+        type=argument(Share),
         help="background score from 0 to 1, train-cam's networks only; default: what "
         "make-labels chose for this run, else the run's setting",
     )
     command.add_argument(
         "--size",
-        type=int,
+        type=argument(Annotated[int, Range(32, 8192)]),
         help="short side that the network sees, pixels; default: as in the run's "
         "evaluation",
     )
-    command.add_argument("--scales", nargs="+", type=float, help=SCALES_HELP)
+    command.add_argument("--scales", nargs="+", type=argument(Scale), help=SCALES_HELP)
     command.add_argument(
         "--crf",
         choices=["auto", "none", *CRF_NAMES],
@@ -80,7 +81,7 @@ def add_segment(commands) -> None:
     )
     command.add_argument(
         "--explorers",
-        type=int,
+        type=argument(Annotated[int, Range(0)]),
         default=4,
         metavar="N",
         help="write head explorers of the first N photos; each has 1 or 2 MB",
@@ -106,7 +107,7 @@ def segment_command(arguments: argparse.Namespace) -> None:
             continue
         found = segmenter(photo)
         desk.write(name, photo, found, segmenter)
-        tqdm.write(f"{name}: {', '.join(found.describe(classes))}", file=sys.stdout)
+        tqdm.write(f"{name}: {', '.join(found.phrases(classes))}", file=sys.stdout)
     if len(troubles) < len(photos):
         log(f"done: {desk.folder}/ masks, overlays{', explorers' * bool(desk.explored)}")
     if troubles:
@@ -118,19 +119,16 @@ def make_segmenter(arguments: argparse.Namespace) -> tuple[Callable, list[str]]:
     """The network of the run, ready for photos, and its class names."""
     from weaktr_core.labels.photos import CamSegmenter, MaskSegmenter
 
-    if arguments.size is not None and arguments.size < 32:
-        raise UsageError(f"--size is 32 pixels or more, got {arguments.size}")
-    model, config, statistics = load_run(arguments.run)
+    model, config = load_run(arguments.run)
     classes = model.notes["classes"]
     is_cam = isinstance(config, CamConfig)
     common = dict(
         model=model,
-        statistics=statistics,
         views=views_of(arguments, config),
         tags=parse_tags(arguments.tags, classes),
         crf=choose_crf(arguments.crf, "voc-cam" if is_cam else "voc-seg"),
     )
-    if is_cam:
+    if isinstance(config, CamConfig):
         threshold = choose_background(arguments.threshold, arguments.run, config)
         size = arguments.size or config.eval_size
         return CamSegmenter(threshold=threshold, size=size, **common), classes
@@ -154,21 +152,16 @@ def parse_tags(text: str | None, classes: list[str]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(classes.index(name) for name in names))
 
 
-def choose_background(wanted: str | None, run: str, config: CamConfig) -> float:
+def choose_background(wanted: float | None, run: str, config: CamConfig) -> float:
     """The number asked for, else that of make-labels, else the run's setting."""
-    if wanted is None:
-        made = Path(run) / "labels" / "labels.json"
-        if not made.exists():
-            return config.threshold
-        stored = json.loads(made.read_text("utf8"))
-        log(f"threshold {stored['threshold']:.3f}, as make-labels chose ({made})")
-        return float(stored["threshold"])
-    try:
-        value = float(wanted)
-    except ValueError:
-        raise UsageError(f"--threshold is a number, got {wanted!r}") from None
-    if not 0 <= value <= 1:
-        raise UsageError(f"--threshold is a number from 0 to 1, got {wanted}")
+    from weaktr_core.data.files import read_json
+
+    made = Path(run) / "labels" / "labels.json"
+    if wanted is not None or not made.exists():
+        return config.threshold if wanted is None else wanted
+    stored = read_json(made).get("threshold")
+    value = check(stored, Share, f"{made}: threshold")
+    log(f"threshold {value:.3f}, as make-labels chose ({made})")
     return value
 
 
@@ -234,8 +227,8 @@ class Desk:
     def write(self, name: str, photo: np.ndarray, found: Segmented, segmenter) -> None:
         """Mask, overlay, and an explorer while there are some left."""
         from weaktr_core.figures.segmentation import save_overlay
+        from weaktr_core.labels.files import write_mask
         from weaktr_core.labels.photos import CamSegmenter
-        from weaktr_core.labels.pseudo_labels import write_mask
 
         write_mask(self.folder / "masks" / f"{name}.png", found.labels)
         # with more than ten classes some share a colour: hand them out as they are met
@@ -245,7 +238,7 @@ class Desk:
         for k in found.probabilities:
             coloured[found.labels == k + 1] = self.slots[k] + 1
         slots = [self.slots[k] + 1 for k in found.probabilities] or [0]
-        legend = dict(zip(slots, found.describe(self.classes), strict=True))
+        legend = dict(zip(slots, found.phrases(self.classes), strict=True))
         path = self.folder / "overlays" / f"{name}.jpg"
         save_overlay(photo, coloured, legend, path)
         if isinstance(segmenter, CamSegmenter) and self.explored < self.explorers:

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weaktr_core.data.coco import COCO
+from weaktr_core.data.coco_files import has_index
 from weaktr_core.data.files import file_error, holds
-from weaktr_core.data.folder import TABLE, TaggedFolder
+from weaktr_core.data.folder import TaggedFolder
 from weaktr_core.data.sample import DataError, Sample, TaggedDataset
+from weaktr_core.data.tables import TABLE, class_folders, has_metadata
 from weaktr_core.data.voc import VOC2012, find_voc
 
 if TYPE_CHECKING:
@@ -81,15 +83,19 @@ def _open_scenes(split: str, size: int | None, count: int | None) -> TaggedDatas
 
 
 def _open_folder(folder: Path, split: str) -> TaggedDataset:
-    if (folder / TABLE).is_file():
+    if not folder.is_dir():
+        raise file_error(folder, "a folder of photos", holds(folder))
+    if (folder / TABLE).exists() or has_metadata(folder):
         return TaggedFolder(folder, split)
     if (folder / "VOCdevkit").is_dir() or find_voc(folder) is not None:
         return VOC2012(folder, split)
-    if any(folder.glob("annotations/instances_*.json")):
+    if has_index(folder):
         return COCO(folder, split)
+    if class_folders(folder):
+        return TaggedFolder(folder, split)
     layouts = (
         f"a table {TABLE}, VOCdevkit/VOC2012 or JPEGImages and Annotations (VOC), "
-        "or annotations/instances_*.json (COCO)"
+        "annotations/instances_*.json (COCO), or a folder of photos for each class"
     )
     raise file_error(folder, layouts, holds(folder))
 

@@ -1,9 +1,7 @@
-"""Photos of your own on disk: a table of tags, or VOC's layout written for you."""
+"""Photos of your own on disk: tags however they are told, or VOC written for you."""
 
 from __future__ import annotations
 
-import csv
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -11,15 +9,22 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-from weaktr_core.data.files import check_size, file_error, read_image, read_mask, shorten
+from weaktr_core.data.drawn import (
+    LABELMAP,
+    LabelMap,
+    read_drawn,
+    read_labelmap,
+    upright_pair,
+)
+from weaktr_core.data.files import file_error, read_image, shorten
+from weaktr_core.data.names import check_classes, unique_names
 from weaktr_core.data.sample import IGNORE, Sample
+from weaktr_core.data.tables import read_rows
 from weaktr_core.data.voc import CLASSES as VOC_CLASSES
-
-TABLE = "tags.csv"
 
 
 class TaggedFolder:
-    """Photos and a table of their tags, with class names of your own.
+    """Photos and their tags, with class names of your own.
 
     ::
 
@@ -28,31 +33,46 @@ class TaggedFolder:
         photos/garden.jpg,,train
         photos/tom.jpg,cat,val
 
-    Paths are relative to the folder of the table. Tags have ``|`` between them; a photo
-    without any is a photo of none of the classes, which is worth having. Without a
-    column ``split``, every fifth photo measures ("val") and the others train. The K
-    classes are all tags of the table, alphabetically. ``masks/STEM.png``, if it is
-    there, is read for measuring. Photos are turned as their EXIF data ask.
+    That is a table ``tags.csv``, with paths relative to its folder. A photo without any
+    tag is a photo of none of the classes, which is worth having. Without a column
+    ``split``, every fifth photo measures ("val") and the others train. Instead of the
+    table there may be Hugging Face's ``metadata.jsonl``, or a folder of photos for each
+    class, in folders train and val or not; ``none`` holds photos of none.
+
+    The K classes are all tags, alphabetically, or those of ``labelmap.txt``.
+    ``masks/NAME.png``, if it is there, is read for measuring; its values are ids, or
+    colours that ``labelmap.txt`` lists. Photos are turned as their EXIF data ask.
 
     Args:
-        root: the folder that holds ``tags.csv``.
+        root: the folder that holds all this.
         split: "train", "val" or another word of the table's column.
+        masks: whether masks are read.
 
     Raises:
         DataError: the table is missing or broken, or has no photo of the split.
     """
 
-    def __init__(self, root: str | Path, split: str = "train"):
-        self.root = Path(root).expanduser()
-        rows = read_table(self.root / TABLE)
-        self.classes = tuple(sorted({tag for _, tags, _ in rows for tag in tags}))
-        if not self.classes:
-            raise file_error(self.root / TABLE, "at least one tag", "none")
-        self.rows = [(photo, tags) for photo, tags, of in rows if of == split]
+    def __init__(self, root: str | Path, split: str = "train", masks: bool = True):
+        self.root, self.masks = Path(root).expanduser(), masks
+        rows, source = read_rows(self.root)
+        labelmap = self.root / LABELMAP
+        known = read_labelmap(labelmap) if labelmap.exists() else LabelMap()
+        found = sorted({tag for row in rows for tag in row.tags})
+        if known.classes and (strange := set(found) - set(known.classes)):
+            raise file_error(
+                source, f"tags that {LABELMAP} lists", shorten(sorted(strange))
+            )
+        if not found:
+            raise file_error(source, "at least one tag", "none")
+        self.classes = known.classes or check_classes(found, source)
+        self.colours = known.colours
+        names = unique_names([row.photo for row in rows])
+        self.rows = [
+            (row, name) for row, name in zip(rows, names, strict=True) if row.split == split
+        ]
         if not self.rows:
-            known = shorten(sorted({of for _, _, of in rows}))
-            expected = f"photos of split {split!r}"
-            raise file_error(self.root / TABLE, expected, f"photos of {known}")
+            came = f"photos of {shorten(sorted({row.split for row in rows}))}"
+            raise file_error(source, f"photos of split {split!r}", came)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -61,42 +81,15 @@ class TaggedFolder:
         return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> Sample:
-        photo, given = self.rows[index]
-        image = read_image(self.root / photo, upright=True)
-        tags = np.array([name in given for name in self.classes], np.float32)
-        drawn = self.root / "masks" / f"{Path(photo).stem}.png"
-        mask = check_size(read_mask(drawn), image, drawn) if drawn.exists() else None
-        return Sample(image, tags, mask, Path(photo).stem)
-
-
-def read_table(path: Path) -> list[tuple[str, frozenset[str], str]]:
-    """Photo, tags and split of each row of a ``tags.csv``.
-
-    Raises:
-        DataError: no such file, no text, a column or a path missing, a name used twice.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        came = getattr(error, "strerror", None) or "other bytes"
-        raise file_error(path, "a table in UTF-8", came) from None
-    header = lines[0] if lines else ""
-    # spreadsheets of many countries save with semicolons
-    delimiter = next((sign for sign in (",", ";", "\t") if sign in header), ",")
-    rows = list(csv.DictReader(lines, delimiter=delimiter))
-    if not {"photo", "tags"} <= set(rows[0] if rows else {}):
-        raise file_error(path, "a first line photo,tags or photo,tags,split", repr(header))
-    found: dict[str, tuple[str, frozenset[str], str]] = {}
-    for index, row in enumerate(rows):
-        photo = (row["photo"] or "").strip()
-        stem = Path(photo).stem
-        if not photo or stem in found:
-            came = f"{stem!r} again" if photo else f"none in row {index + 2}"
-            raise file_error(path, "a photo of another name in each row", came)
-        tags = frozenset(re.split(r"\s*[|;,]\s*", (row["tags"] or "").strip())) - {""}
-        default = "val" if index % 5 == 4 else "train"
-        found[stem] = (photo, tags, (row.get("split") or default).strip())
-    return list(found.values())
+        row, name = self.rows[index]
+        photo = self.root / row.photo.replace("\\", "/")
+        drawn = self.root / "masks" / f"{name}.png"
+        tags = np.array([it in row.tags for it in self.classes], np.float32)
+        if not (self.masks and drawn.exists()):
+            return Sample(read_image(photo, upright=True), tags, None, name)
+        mask = read_drawn(drawn, len(self.classes), self.colours)
+        image, mask = upright_pair(photo, mask, drawn)
+        return Sample(image, tags, mask, name)
 
 
 def write_voc(

@@ -14,7 +14,13 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from weaktr_core.data.files import check_size, file_error, read_mask
-from weaktr_core.data.sample import IGNORE, DataError, Sample, TaggedDataset
+from weaktr_core.data.sample import (
+    IGNORE,
+    DataError,
+    Sample,
+    TaggedDataset,
+    without_masks,
+)
 from weaktr_core.data.transforms import Statistics
 
 
@@ -31,7 +37,7 @@ class Relabelled:
     """
 
     def __init__(self, dataset: TaggedDataset, folder: str | Path):
-        self.dataset, self.folder = dataset, Path(folder)
+        self.dataset, self.folder = without_masks(dataset), Path(folder)
         if not any(self.folder.glob("*.png")):
             came = "no PNG there" if self.folder.is_dir() else "no such folder"
             raise file_error(self.folder, "masks NAME.png written by make-labels", came)

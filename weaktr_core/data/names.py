@@ -14,6 +14,14 @@ MOST_CLASSES = IGNORE - 1
 """Masks store class k as k + 1 in 8 bits, and 255 means "do not count"."""
 
 
+SPLIT_WORDS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+"""What tools call a split."""
+
+
 def clean_name(name: str) -> str:
     """A class name as it is compared: accents composed, blanks around it gone."""
     return unicodedata.normalize("NFC", name).strip()
@@ -78,6 +86,14 @@ def unique_names(paths: Sequence[str]) -> list[str]:
     return names
 
 
-def of_split(index: int, split: str) -> bool:
-    """Whether a photo is of "train" or "val" where nobody said: every fifth measures."""
-    return split == ("val" if index % 5 == 4 else "train")
+def usual_split(index: int) -> str:
+    """Where nobody said which photos measure: every fifth, "val"; the others "train"."""
+    return "val" if index % 5 == 4 else "train"
+
+
+def split_of(word: str) -> str:
+    """``valid`` → ``val``; words that are no split's stay."""
+    for split, words in SPLIT_WORDS.items():
+        if word.lower() in words:
+            return split
+    return word

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -47,6 +48,39 @@ class TaggedDataset(Protocol):
     def __getitem__(self, index: int) -> Sample: ...
 
     def __iter__(self) -> Iterator[Sample]: ...
+
+
+class Maskless:
+    """A dataset without its masks: all that labels and training on tags are given.
+
+    A dataset with an attribute ``masks`` is asked not to read them, so that they are not
+    even decoded.
+    """
+
+    def __init__(self, dataset: TaggedDataset):
+        self.dataset: Any = copy(dataset)
+        if hasattr(self.dataset, "masks"):
+            self.dataset.masks = False
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The K class names."""
+        return self.dataset.classes
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self.dataset[index]
+        return Sample(sample.image, sample.tags, None, sample.name)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(len(self)))
+
+
+def without_masks(dataset: TaggedDataset) -> TaggedDataset:
+    """The same images and tags, every mask None."""
+    return dataset if isinstance(dataset, Maskless) else Maskless(dataset)
 
 
 class DataError(WeakTrError):

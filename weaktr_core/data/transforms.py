@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
-from weaktr_core.data.sample import TaggedDataset
+from weaktr_core.data.sample import DataError, TaggedDataset, without_masks
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation of R, G, B, for values in [0, 1]."""
@@ -31,13 +31,6 @@ def to_batch(
 ) -> Float[Tensor, "B 3 height width"]:
     """Images of one size → one normalised batch."""
     return torch.stack([to_tensor(image, statistics) for image in images])
-
-
-def to_image(tensor: Float[Tensor, "3 height width"], statistics: Statistics):
-    """Undo `to_tensor`, for looking."""
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in statistics)
-    pixels = (tensor.cpu() * std + mean).clamp(0, 1) * 255
-    return pixels.round().byte().permute(1, 2, 0).numpy()
 
 
 def resize_short_side(image: np.ndarray, short: int | None) -> np.ndarray:
@@ -84,13 +77,18 @@ def train_transform(kind: str, size: int, statistics: Statistics):
 
 
 class TaggedTensors(Dataset):
-    """Images and tags as tensors, for a data loader; masks are left behind here.
+    """Images and tags as tensors, for a data loader; masks are not even decoded.
 
     Whatever trains on this has seen no mask.
+
+    Raises:
+        DataError: a dataset without images.
     """
 
     def __init__(self, dataset: TaggedDataset, transform):
-        self.dataset, self.transform = dataset, transform
+        if not len(dataset):
+            raise DataError("no images to train on: the split is empty")
+        self.dataset, self.transform = without_masks(dataset), transform
 
     def __len__(self) -> int:
         return len(self.dataset)

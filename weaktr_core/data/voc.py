@@ -24,8 +24,8 @@ from weaktr_core.data.files import (
 )
 from weaktr_core.data.names import (
     check_classes,
-    of_split,
     unique_names,
+    usual_split,
 )
 from weaktr_core.data.sample import DataError, Sample
 from weaktr_core.data.voc_files import (
@@ -158,7 +158,7 @@ class VOC2012:
                 if "default" in lists
                 else all_photos(self.folder)
             )
-            return [it for i, it in enumerate(everything) if of_split(i, split)]
+            return [it for i, it in enumerate(everything) if usual_split(i) == split]
         came = f"lists of {shorten(sorted(lists))}" if lists else holds(folders[0])
         raise file_error(folders[0], f"a list {split}.txt", came)
 

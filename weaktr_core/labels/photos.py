@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from weaktr_core.data.transforms import Statistics, resize_short_side, to_batch
+from weaktr_core.data.transforms import resize_short_side
 from weaktr_core.labels.crf import CrfSettings, crf_on_probabilities
-from weaktr_core.labels.pseudo_labels import LabelRecipe
+from weaktr_core.labels.recipe import LabelRecipe
 from weaktr_core.labels.views import View, infer_cams, tagged_scores
 from weaktr_core.labels.windows import predict
 from weaktr_core.method.grid import map_to_image
@@ -33,7 +33,7 @@ class Segmented:
     labels: np.ndarray
     probabilities: dict[int, float | None]
 
-    def describe(self, classes: Sequence[str]) -> list[str]:
+    def phrases(self, classes: Sequence[str]) -> list[str]:
         """A phrase for each class: its tag's probability, its share of the pixels."""
         phrases = []
         for k, probability in self.probabilities.items():
@@ -49,7 +49,6 @@ class CamSegmenter:
 
     Attributes:
         model: a `WeakTr` in eval mode.
-        statistics: of its backbone.
         views: scales and flips that are summed.
         threshold: background score.
         size: short side in pixels; None: the photo's own, up to twice what the network
@@ -59,7 +58,6 @@ class CamSegmenter:
     """
 
     model: WeakTr
-    statistics: Statistics
     views: Sequence[View]
     threshold: float = 0.4
     size: int | None = None
@@ -70,9 +68,8 @@ class CamSegmenter:
         """(height, width, 3) uint8 → mask and tags."""
         working = at_most(photo, WORKING_SIDE)
         seen = resize_short_side(working, self.size or self.own_size(working))
-        batch = to_batch([seen], self.statistics)
-        device = next(self.model.parameters()).device
-        maps, output = infer_cams(self.model, batch.to(device), self.views, ["fine_cam"])
+        batch = self.model.prepare(seen)
+        maps, output = infer_cams(self.model, batch, self.views, ["fine_cam"])
         found = self.believed(output.coarse_logits[0].float().sigmoid().tolist())
         full = map_to_image(maps["fine_cam"], working.shape[:2])[0]  # (K, height, width)
         is_there = np.isin(np.arange(len(full)), list(found))
@@ -103,7 +100,6 @@ class MaskSegmenter:
 
     Attributes:
         model: a `Segmenter` in eval mode.
-        statistics: of its backbone.
         views: ratios and flips whose probabilities are averaged.
         size: short side in pixels at ratio 1; None keeps the photo's.
         window, stride: of the sliding windows, pixels.
@@ -112,7 +108,6 @@ class MaskSegmenter:
     """
 
     model: Segmenter
-    statistics: Statistics
     views: Sequence[View]
     size: int | None = None
     window: int = 480
@@ -123,10 +118,9 @@ class MaskSegmenter:
     def __call__(self, photo: np.ndarray) -> Segmented:
         """(height, width, 3) uint8 → mask and the classes in it."""
         working = at_most(photo, WORKING_SIDE)
-        batch = to_batch([resize_short_side(working, self.size)], self.statistics)
         found = predict(
             self.model,
-            batch.to(next(self.model.parameters()).device),
+            self.model.prepare(resize_short_side(working, self.size)),
             working.shape[:2],
             views=self.views,
             window=self.window,

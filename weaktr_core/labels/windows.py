@@ -12,9 +12,6 @@ from torch import Tensor
 from weaktr_core.labels.views import View, rescale
 from weaktr_core.method.grid import Size, flip
 
-PAPER_RATIOS = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
-"""Published ratios of multi-scale evaluation, each also mirrored."""
-
 
 def window_starts(length: int, window: int, stride: int) -> list[int]:
     """Where windows begin along one side; the last one ends with the image.

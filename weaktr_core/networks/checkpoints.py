@@ -16,7 +16,9 @@ from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.network import Network
 from weaktr_core.networks.pretrained import load_vit
 from weaktr_core.networks.segmenter import Segmenter
+from weaktr_core.options import OPTIONS, About
 from weaktr_core.runtime import write_atomically
+from weaktr_core.schema import SettingError, check
 
 KINDS: dict[str, type[Network]] = {"cam": WeakTr, "segmenter": Segmenter}
 """What a checkpoint file can hold → the class that it rebuilds."""
@@ -71,14 +73,18 @@ def load_segmenter(path: str | Path) -> Segmenter:
 def rebuild(path: Path, kind: str) -> Network:
     """The network in a checkpoint file, in eval mode."""
     about, state = read_safetensors(path)
+    about = checked_about(path, about)
     if (stored := about.get("kind", "cam")) != kind:
         raise CheckpointError(f"{path}: expected a {kind} network, came a {stored}")
     source, options = about["source"], about["options"]
     size, more = source["img_size"], source["vit_options"]
-    vit = load_vit(source["name"], size, pretrained=False, **more)
-    if kind == "cam" and options["cap"] is None:
+    if kind == "cam" and options.get("cap") is None:
         options["cap"] = math.inf
-    model: Network = KINDS[kind](vit, about["num_classes"], **options)
+    try:
+        vit = load_vit(source["name"], size, pretrained=False, **more)
+        model: Network = KINDS[kind](vit, about["num_classes"], **options)
+    except Exception as error:  # sizes of a stranger's file that do not go together
+        raise CheckpointError(f"{path}: no such network: {error}") from None
     model.source, model.notes = source, about["notes"]
     if known := about.get("statistics"):  # older files leave it to timm
         model.statistics = (tuple(known[0]), tuple(known[1]))
@@ -87,6 +93,28 @@ def rebuild(path: Path, kind: str) -> Network:
     except RuntimeError as error:
         raise CheckpointError(f"{path}: {str(error).splitlines()[-1].strip()}") from None
     return model.eval()
+
+
+def checked_about(path: Path, about: Any) -> dict[str, Any]:
+    """What a file says of its network, if nothing in it is more than sizes and names.
+
+    Raises:
+        CheckpointError: an option that is not in `weaktr_core.options`, or of another
+            type; timm would unpickle files and fetch code for some.
+    """
+    try:
+        found = check(about, About, "description")
+        kind = found.get("kind", "cam")
+        found["options"] = check(found["options"], OPTIONS[kind], "options")
+    except SettingError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    names = found["notes"].get("classes")
+    if names is not None and len(names) != found["num_classes"]:
+        came = f"{len(names)} names"
+        raise CheckpointError(
+            f"{path}: expected {found['num_classes']} classes, came {came}"
+        )
+    return found
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -101,4 +129,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(f"{path}: expected safetensors, got {error}") from None
     if "weaktr" not in metadata:
         raise CheckpointError(f"{path}: safetensors, but not written by weaktr_core")
-    return json.loads(metadata["weaktr"]), state
+    try:
+        return json.loads(metadata["weaktr"]), state
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: expected a description, came {error}") from None

@@ -10,7 +10,7 @@ import torch
 from tqdm.auto import tqdm
 
 from weaktr_core.data.sample import Sample, TaggedDataset
-from weaktr_core.data.transforms import Statistics, resize_short_side, to_batch
+from weaktr_core.data.transforms import resize_short_side
 from weaktr_core.labels.views import (
     STAGES,
     View,
@@ -62,7 +62,6 @@ class CamScores:
 def evaluate_cams(
     model: WeakTr,
     dataset: TaggedDataset,
-    statistics: Statistics,
     *,
     views: Sequence[View] = (View(),),
     stages: Sequence[str] = STAGES,
@@ -76,7 +75,6 @@ def evaluate_cams(
     Args:
         model: put in eval mode and back.
         dataset: with masks for the sweeps, without for AP and head weights only.
-        statistics: of the backbone.
         views: scales and flips summed into each map; logits and head weights are
             those of the image as it is.
         stages: which maps.
@@ -85,7 +83,6 @@ def evaluate_cams(
         keep: of how many images the maps are returned as they are.
         progress: show a bar.
     """
-    device = next(model.parameters()).device
     counters = {s: SweepCounter(THRESHOLDS, len(dataset.classes)) for s in stages}
     logits: dict[str, list] = {name: [] for name in LOGITS}
     tags: list[np.ndarray] = []
@@ -97,8 +94,7 @@ def evaluate_cams(
     samples = iter(dataset)
     for batch in same_size_batches(samples, batch_size):
         images = [resize_short_side(sample.image, eval_size) for sample in batch]
-        tensor = to_batch(images, statistics).to(device)
-        maps, output = infer_cams(model, tensor, views, stages)
+        maps, output = infer_cams(model, model.prepare(images), views, stages)
         for name in LOGITS:
             logits[name].append(getattr(output, name).float().cpu().numpy())
         weights.append(output.head_weights.float().cpu().numpy())

@@ -11,9 +11,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from weaktr_core.data.sample import DataError, TaggedDataset
-from weaktr_core.data.transforms import Statistics, resize_short_side, to_batch
+from weaktr_core.data.transforms import resize_short_side
 from weaktr_core.labels.crf import CrfSettings, crf_on_probabilities
-from weaktr_core.labels.pseudo_labels import write_mask
+from weaktr_core.labels.files import write_mask
 from weaktr_core.labels.views import View, same_size_batches
 from weaktr_core.labels.windows import predict
 from weaktr_core.networks.segmenter import Segmenter, ensemble
@@ -64,7 +64,6 @@ class SegScores:
 def evaluate_segmenter(
     model: Segmenter,
     dataset: TaggedDataset,
-    statistics: Statistics,
     *,
     views: Sequence[View] = (View(),),
     short_side: int | None = None,
@@ -81,7 +80,6 @@ def evaluate_segmenter(
     Args:
         model: put in eval mode and back.
         dataset: images; those without a mask are predicted but not scored.
-        statistics: of the backbone.
         views: ratios and flips whose probabilities are averaged.
         short_side: of the image at ratio 1, pixels; None keeps its size.
         window, stride: of the sliding windows, pixels.
@@ -101,7 +99,6 @@ def evaluate_segmenter(
     if not len(dataset):
         raise DataError("no images to evaluate: the split is empty")
     network = averaged_blocks(model) if use_ensemble else model
-    device = next(model.parameters()).device
     matrix = ConfusionMatrix(len(dataset.classes) + 1)
     was_training = model.training
     model.eval()
@@ -109,7 +106,7 @@ def evaluate_segmenter(
     for batch in same_size_batches(iter(dataset), batch_size):
         images = [resize_short_side(sample.image, short_side) for sample in batch]
         size = batch[0].image.shape[:2]
-        tensor = to_batch(images, statistics).to(device)
+        tensor = model.prepare(images)
         found = predict(network, tensor, size, views=views, window=window, stride=stride)
         for sample, probability in zip(batch, found.cpu().numpy(), strict=True):
             if crf is not None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weaktr_core.data.sample import IGNORE
+from weaktr_core.labels.recipe import best_class
 
 
 class ConfusionMatrix:
@@ -198,13 +199,3 @@ def threshold_sweep(
     for image in images:
         counter.update(image)
     return counter.sweep
-
-
-def best_class(scores: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Label (k + 1) and score of the best class per pixel; 0 and -1 without classes."""
-    if not len(classes):
-        shape = scores.shape[1:]
-        return np.zeros(shape, dtype=np.int64), np.full(shape, -1.0)
-    index = scores.argmax(axis=0)
-    score = np.take_along_axis(scores, index[None], axis=0)[0]
-    return np.asarray(classes, dtype=np.int64)[index] + 1, score

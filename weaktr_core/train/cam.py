@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from weaktr_core.config import CamConfig
-from weaktr_core.data import TaggedDataset, open_dataset
+from weaktr_core.data.sample import TaggedDataset
 from weaktr_core.data.transforms import TaggedTensors, train_transform
 from weaktr_core.method.losses import three_head_loss
 from weaktr_core.networks.cam import WeakTr
-from weaktr_core.networks.pretrained import normalisation
 from weaktr_core.runtime import seed_everything
 from weaktr_core.scores.cams import CamScores, evaluate_cams
-from weaktr_core.train.loop import cached_run, fit, freeze_layers
+from weaktr_core.train.loop import fit, freeze_layers
 from weaktr_core.train.runs import Run
 
 
@@ -31,32 +29,19 @@ class CamStage:
         config: settings.
         train: images and tags; masks, if any, stay unread.
         val: for the scores after each epoch; masks, if any, are only measured with.
-        model: start from it instead of building one.
     """
 
-    def __init__(
-        self,
-        config: CamConfig,
-        train: TaggedDataset,
-        val: TaggedDataset,
-        model: WeakTr | None = None,
-    ):
+    def __init__(self, config: CamConfig, train: TaggedDataset, val: TaggedDataset):
         self.config, self.val = config, val
-        self.statistics = normalisation(config.backbone)
-        self.model = model or build_cam_network(config, train.classes)
+        self.model = build_cam_network(config, train.classes)
         freeze_layers(self.model.backbone.vit, config.frozen_layers)
+        statistics = self.model.statistics
+        assert statistics is not None, "timm's networks know theirs"
         self.optimizer: torch.optim.Optimizer = build_optimizer(self.model, config)
-        transform = train_transform(config.augment, config.img_size, self.statistics)
-        self.loader = DataLoader(
-            TaggedTensors(train, transform),
-            batch_size=config.batch_size,
-            shuffle=True,
-            drop_last=len(train) >= config.batch_size,
-            num_workers=config.workers,
-            persistent_workers=False,
-        )
+        transform = train_transform(config.augment, config.img_size, statistics)
+        self.data = TaggedTensors(train, transform)
 
-    def factor(self, epoch: float) -> float:
+    def lr_factor(self, epoch: float) -> float:
         """Learning-rate factor of the configured schedule."""
         return SCHEDULES[self.config.schedule](epoch, self.config)
 
@@ -72,7 +57,6 @@ class CamStage:
         scores = evaluate_cams(
             model,
             self.val,
-            self.statistics,
             eval_size=self.config.eval_size,
             batch_size=2 * self.config.batch_size if self.config.eval_size is None else 1,
             keep=self.config.probe,
@@ -80,14 +64,14 @@ class CamStage:
         arrays = {"head_weights": scores.head_weights[: self.config.probe]}
         if len({maps.shape for maps in scores.maps}) == 1:  # photos may differ in size
             arrays["maps"] = np.stack(scores.maps)
-        return describe(scores), arrays, scores.mean_ap["coarse_logits"]
+        return history_line(scores), arrays, scores.mean_ap["coarse_logits"]
 
 
-def describe(scores: CamScores) -> dict[str, Any]:
+def history_line(scores: CamScores) -> dict[str, Any]:
     """Scores as JSON values for the history."""
     return {
         "ap": {name: rounded(values) for name, values in scores.ap.items()},
-        "mean_ap": scores.mean_ap,
+        "mean_ap": {name: or_none(value) for name, value in scores.mean_ap.items()},
         "miou": scores.miou,
         "threshold": {
             stage: float(sweep.thresholds[sweep.best])
@@ -95,6 +79,11 @@ def describe(scores: CamScores) -> dict[str, Any]:
         },
         "head_weights": rounded(scores.head_weights.mean(axis=0)),
     }
+
+
+def or_none(value: float) -> float | None:
+    """NaN, which JSON lacks, as null."""
+    return None if math.isnan(value) else value
 
 
 def rounded(values: np.ndarray) -> list:
@@ -112,7 +101,7 @@ def build_cam_network(config: CamConfig, classes: tuple[str, ...]) -> WeakTr:
         len(classes),
         img_size=config.img_size,
         pretrained=config.pretrained,
-        vit_options=config.vit_options,
+        vit_options=dict(config.vit_options),
         **config.model,
     )
     model.notes = dict(classes=list(classes), config=config.as_dict())
@@ -201,17 +190,6 @@ def train_cam(
     """
     settings = {**config.as_dict(), "classes": list(train.classes), **(about or {})}
     run = Run(folder)
-    if resume and run.epochs_done() >= config.epochs:
-        run.start(settings, resume=True)  # complete: only checks the settings
+    if resume and run.is_complete(config.epochs, settings):
         return run
-    stage = CamStage(config, train, val)
-    return fit(stage, run, config.epochs, settings, resume)
-
-
-def train_or_load(config: CamConfig) -> Run:
-    """The run of a configuration on the built-in scenes: trained once, then found again."""
-    train = open_dataset("scenes", "train", size=config.img_size)
-    val = open_dataset("scenes", "val", size=config.img_size)
-    about = {"data": "scenes", "split": "train", "val": "val"}
-    folder = cached_run("scenes", config.as_dict())
-    return train_cam(config, train, val, folder, resume=True, about=about)
+    return fit(CamStage(config, train, val), run, settings, resume)

@@ -4,24 +4,74 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from filelock import FileLock, Timeout
+from torch import Tensor
 
-from weaktr_core.errors import WeakTrError
-from weaktr_core.networks.checkpoints import Network, save_checkpoint
-from weaktr_core.runtime import write_json
+from weaktr_core.config import CamConfig, SegConfig
+from weaktr_core.networks.checkpoints import (
+    Network,
+    load_checkpoint,
+    load_segmenter,
+    save_checkpoint,
+)
+from weaktr_core.runtime import (
+    default_device,
+    log,
+    sweep_parts,
+    write_atomically,
+    write_json,
+)
+from weaktr_core.train.snapshots import (
+    MODEL,
+    TRAINING,
+    RunError,
+    find_snapshot,
+    read_tensors,
+    write_snapshot,
+)
+
+MAY_CHANGE = ("epochs", "workers")
+"""Settings that a run may be continued with another value of."""
 
 
-class RunError(WeakTrError):
-    """A run folder that is missing, broken or of other settings: one line."""
+@dataclass
+class Progress:
+    """Where a training stands.
+
+    Attributes:
+        epochs: that are complete, evaluation included.
+        step: of the epoch under way, as many are done.
+        steps: of an epoch.
+        losses: sums over these steps, by name.
+        seconds: that these steps took.
+        best: score of the best epoch; None before any.
+        scaler: state of the loss scaling that float16 needs.
+    """
+
+    epochs: int = 0
+    step: int = 0
+    steps: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    best: float | None = None
+    scaler: dict[str, Any] | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether a single step has been made."""
+        return self.epochs + self.step > 0
 
 
 class Run:
-    """What one training leaves on disk, written so that an interruption loses little.
+    """What one training leaves on disk, written so that nothing is lost.
 
     ::
 
@@ -29,8 +79,12 @@ class Run:
         RUN/history.jsonl         one line per epoch, epoch 0 before any training
         RUN/head_weights/N.npy    (images, L, H) float16 of epoch N
         RUN/maps/N.npy            (images, stages, K, h, w) float16, raw maps of epoch N
-        RUN/last/                 model.safetensors, state.pt (optimiser, schedule, random)
+        RUN/last/                 the newest snapshot, see `weaktr_core.train.snapshots`
+        RUN/previous/             the one before it
         RUN/best.safetensors      the epoch with the best tag score; no mask decides it
+
+    ``last`` is renamed into place after everything else of an epoch is there, so what
+    a kill leaves is never ahead of it by more than resuming makes again.
     """
 
     def __init__(self, folder: str | Path):
@@ -41,11 +95,26 @@ class Run:
         """Settings as stored."""
         path = self.folder / "config.json"
         try:
-            return json.loads(path.read_text(encoding="utf8"))
+            stored = json.loads(path.read_text(encoding="utf8"))
         except FileNotFoundError:
             raise RunError(f"{self.folder}: no run here (config.json is missing)") from None
-        except json.JSONDecodeError as error:
+        except (OSError, ValueError) as error:
             raise RunError(f"{path}: expected JSON, got {error}") from None
+        if not isinstance(stored, dict):
+            raise RunError(f"{path}: expected settings, came a {type(stored).__name__}")
+        return stored
+
+    @property
+    def settings(self) -> CamConfig | SegConfig:
+        """Settings of the step that the run trained."""
+        stored = self.config
+        return (SegConfig if stored.get("step") == 2 else CamConfig).from_dict(stored)
+
+    def load(self) -> Network:
+        """The best network, in eval mode, on the best device there is."""
+        is_seg = isinstance(self.settings, SegConfig)
+        model = (load_segmenter if is_seg else load_checkpoint)(self.best)
+        return model.to(default_device())
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -53,7 +122,11 @@ class Run:
         path = self.folder / "history.jsonl"
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text("utf8").splitlines()]
+        lines = path.read_text("utf8").splitlines()
+        try:
+            return [json.loads(line) for line in lines if line.strip()]
+        except ValueError as error:
+            raise RunError(f"{path}: expected a line of JSON per epoch: {error}") from None
 
     def head_weights(self) -> np.ndarray:
         """(epochs + 1, images, L, H) of the probe images, epoch 0 first."""
@@ -65,87 +138,148 @@ class Run:
 
     def recorded(self, name: str) -> np.ndarray:
         """What each evaluated epoch stored under a name, epoch 0 first."""
-        files = sorted((self.folder / name).glob("*.npy"))
+        files = sorted((self.folder / name).glob("[0-9]*.npy"))
         if not files:
             raise RunError(f"{self.folder}: no {name.replace('_', ' ')} stored")
-        return np.stack([np.load(file) for file in files]).astype(np.float32)
+        try:
+            arrays = [np.load(file) for file in files]
+        except (OSError, ValueError, EOFError) as error:
+            raise RunError(f"{self.folder / name}: expected arrays: {error}") from None
+        return np.stack(arrays).astype(np.float32)
 
     @property
     def best(self) -> Path:
         """The checkpoint to use: the best epoch, else the last."""
         best = self.folder / "best.safetensors"
-        return best if best.exists() else self.last / "model.safetensors"
+        return best if best.exists() else self.last / MODEL
 
     @property
     def last(self) -> Path:
-        """Folder of the last complete epoch; survives a crash in the middle of a save."""
-        last, old = self.folder / "last", self.folder / "last.old"
-        return old if old.exists() and not last.exists() else last
+        """Folder of the newest snapshot; survives a kill in the middle of a save."""
+        last, previous = self.folder / "last", self.folder / "previous"
+        return previous if previous.exists() and not last.exists() else last
 
-    def start(self, config: dict[str, Any], *, resume: bool = False) -> int:
-        """Make or reopen the folder.
+    def progress(self) -> Progress:
+        """Where the newest whole snapshot stands.
 
-        Returns:
-            How many epochs are done already.
+        Raises:
+            RunError: where snapshots are broken, or gone from a run that had begun.
+        """
+        state = find_snapshot(self.folder / "last")
+        if state is None:
+            if any(line["epoch"] for line in self.history):
+                raise RunError(f"{self.folder / 'last'}: missing, though epochs are done")
+            return Progress()
+        return Progress(**{k: v for k, v in state.items() if k in Progress.__annotations__})
+
+    def is_complete(self, epochs: int, settings: dict[str, Any]) -> bool:
+        """Whether all epochs are done, under settings that may be continued.
+
+        Raises:
+            RunError: where they are not the run's.
+        """
+        progress = self.progress()
+        if progress.begun:
+            self.check_settings(settings)
+        return progress.begun and progress.epochs >= epochs
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out of the folder; a killed one's lock is gone with it.
+
+        Raises:
+            RunError: where another process is in.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RunError(f"{self.folder}: another process is at work here") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def start(self, config: dict[str, Any], *, resume: bool) -> Progress:
+        """Make or reopen the folder; history of epochs that were not finished is dropped.
+
+        A start that failed before its first step does not count: it is begun anew.
 
         Raises:
             RunError: where a run is there and ``resume`` is not asked for, or its
-                settings differ.
+                settings differ, or parts of it are missing.
         """
-        if not (self.folder / "config.json").exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_json(self.folder / "config.json", config)
-            return 0
-        if not resume:
-            raise RunError(
-                f"{self.folder}: a run is here already; continue it with --resume, or "
-                "choose another folder"
-            )
+        progress = self.progress()
+        if progress.begun:
+            if not resume:
+                raise RunError(
+                    f"{self.folder}: a run is here already; continue it with --resume, or "
+                    "choose another folder"
+                )
+            self.check_settings(config)
+        else:
+            self.clear()
+        write_json(self.folder / "config.json", config)
+        sweep_parts(self.folder)
+        if progress.begun:
+            self.forget_after(progress.epochs)
+        return progress
+
+    def check_settings(self, config: dict[str, Any]) -> None:
+        """Compare settings with the stored ones; say which of `MAY_CHANGE` did.
+
+        Raises:
+            RunError: where others differ.
+        """
         stored, wanted = self.config, json.loads(json.dumps(config))
-        if differing := sorted(k for k in wanted if stored.get(k) != wanted[k]):
+        changed = sorted(k for k in wanted if stored.get(k) != wanted[k])
+        if fixed := [k for k in changed if k not in MAY_CHANGE]:
             raise RunError(
                 f"{self.folder}: cannot resume with other settings; "
-                f"{', '.join(differing)} changed"
+                f"{', '.join(fixed)} changed"
             )
-        done = self.epochs_done()
-        kept = [line for line in self.history if line["epoch"] <= done]
+        for key in changed:
+            log.warning(
+                "%s: %s was %s, is %s now", self.folder, key, stored[key], wanted[key]
+            )
+
+    def forget_after(self, epochs: int) -> None:
+        """Drop what was written of epochs that resuming makes again."""
+        kept = [line for line in self.history if line["epoch"] <= epochs]
         self._write_history(kept)
-        return done
+        for file in self.folder.glob("*/[0-9]*.npy"):
+            if int(file.stem) > epochs:
+                file.unlink()
 
-    def epochs_done(self) -> int:
-        """Epochs that the last checkpoint has behind it."""
-        state = self.last / "state.pt"
-        return torch.load(state, weights_only=False)["epoch"] if state.exists() else 0
+    def clear(self) -> None:
+        """Drop what a training that never made a step has left."""
+        for name in ("last", "last.part", "previous", "head_weights", "maps"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for name in ("history.jsonl", "best.safetensors"):
+            (self.folder / name).unlink(missing_ok=True)
 
-    def record(
-        self, line: dict[str, Any], arrays: Mapping[str, np.ndarray] | None = None
-    ) -> None:
+    def record(self, line: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Append one epoch to the history, and keep its arrays by name."""
-        for name, values in (arrays or {}).items():
-            folder = self.folder / name
-            folder.mkdir(exist_ok=True)
-            np.save(folder / f"{line['epoch']:03d}.npy", values.astype(np.float16))
+        for name, values in arrays.items():
+            path = self.folder / name / f"{line['epoch']:03d}.npy"
+            write_atomically(path, partial(np.save, arr=values.astype(np.float16)))
         kept = [old for old in self.history if old["epoch"] < line["epoch"]]
         self._write_history([*kept, line])
 
-    def save(self, model: Network, state: dict[str, Any], *, best: bool) -> None:
-        """Keep an epoch: all that resuming needs, and the model if it is the best."""
-        part, last, old = (self.folder / n for n in ("last.part", "last", "last.old"))
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        save_checkpoint(part / "model.safetensors", model)
-        torch.save(state, part / "state.pt")
-        if last.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            last.rename(old)
-        part.rename(last)
-        shutil.rmtree(old, ignore_errors=True)
-        if best:
-            save_checkpoint(self.folder / "best.safetensors", model)
+    def save(self, model: Network, tensors: dict[str, Tensor], progress: Progress) -> None:
+        """Keep all that resuming needs."""
+        write_snapshot(self.folder / "last", model, tensors, asdict(progress))
+
+    def save_best(self, model: Network) -> None:
+        """Keep the network of the best epoch."""
+        save_checkpoint(self.folder / "best.safetensors", model)
+
+    def saved_tensors(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Weights of the newest snapshot, and what its optimiser and random states were."""
+        return read_tensors(self.last / MODEL), read_tensors(self.last / TRAINING)
 
     def _write_history(self, lines: list[dict[str, Any]]) -> None:
-        text = "".join(json.dumps(line) + "\n" for line in lines)
+        text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
         path = self.folder / "history.jsonl"
-        part = path.with_suffix(".part")
-        part.write_text(text, encoding="utf8")
-        part.replace(path)
+        write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))

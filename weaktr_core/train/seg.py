@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
-from weaktr_core.config import CamConfig, SegConfig
-from weaktr_core.data import TaggedDataset, open_dataset
-from weaktr_core.data.masked import MaskedTensors, Relabelled, SegTransform
-from weaktr_core.data.sample import IGNORE
-from weaktr_core.labels.crf import CRF_PRESETS, crf_available
-from weaktr_core.labels.pseudo_labels import (
-    LabelRecipe,
-    label_free_threshold,
-    make_cams,
-    make_masks,
-    read_cams,
-)
-from weaktr_core.labels.views import make_views
+from weaktr_core.config import SegConfig
+from weaktr_core.data.masked import MaskedTensors, SegTransform
+from weaktr_core.data.sample import IGNORE, TaggedDataset
 from weaktr_core.method.losses import gradient_clipping_loss
-from weaktr_core.networks.checkpoints import load_checkpoint
-from weaktr_core.networks.pretrained import normalisation
 from weaktr_core.networks.segmenter import Segmenter
-from weaktr_core.runtime import default_device, seed_everything, write_json
+from weaktr_core.runtime import seed_everything
 from weaktr_core.scores.masks import evaluate_segmenter
-from weaktr_core.train.loop import cached_run, fit, freeze_layers
+from weaktr_core.train.loop import fit, freeze_layers
 from weaktr_core.train.runs import Run
 
 
@@ -43,20 +28,14 @@ class SegStage:
             `weaktr_core.data.masked.Relabelled` to make these the pseudo-masks.
         val: true masks, if any, give the score that picks the best epoch: with them,
             ``best`` has seen masks. As in the official code; ``last`` has not.
-        model: start from it instead of building one.
     """
 
-    def __init__(
-        self,
-        config: SegConfig,
-        train: TaggedDataset,
-        val: TaggedDataset,
-        model: Segmenter | None = None,
-    ):
+    def __init__(self, config: SegConfig, train: TaggedDataset, val: TaggedDataset):
         self.config, self.val = config, val
-        self.statistics = normalisation(config.backbone)
-        self.model = model or build_segmenter(config, train.classes)
+        self.model = build_segmenter(config, train.classes)
         freeze_layers(self.model.vit, config.frozen_layers)
+        statistics = self.model.statistics
+        assert statistics is not None, "timm's networks know theirs"
         self.optimizer = build_optimizer(self.model, config)
         transform = SegTransform(
             config.short_side or config.img_size,
@@ -64,17 +43,11 @@ class SegStage:
             config.img_size,
             config.class_cap,
             config.photometric,
-            self.statistics,
+            statistics,
         )
-        self.loader = DataLoader(
-            MaskedTensors(train, transform),
-            batch_size=config.batch_size,
-            shuffle=True,
-            drop_last=len(train) >= config.batch_size,
-            num_workers=config.workers,
-        )
+        self.data = MaskedTensors(train, transform)
 
-    def factor(self, epoch: float) -> float:
+    def lr_factor(self, epoch: float) -> float:
         """Learning rate as a factor of its peak, see `poly`."""
         return poly(epoch, self.config)
 
@@ -101,7 +74,6 @@ class SegStage:
         scores = evaluate_segmenter(
             model,
             self.val,
-            self.statistics,
             short_side=config.short_side,
             window=config.window,
             stride=config.stride,
@@ -133,7 +105,7 @@ def build_segmenter(config: SegConfig, classes: tuple[str, ...]) -> Segmenter:
         len(classes),
         img_size=config.img_size,
         pretrained=config.pretrained,
-        vit_options=config.vit_options,
+        vit_options=dict(config.vit_options),
         decoder=config.decoder,
     )
     model.notes = dict(classes=list(classes), config=config.as_dict())
@@ -180,57 +152,6 @@ def train_seg(
     settings = {**config.as_dict(), "step": 2, "classes": list(train.classes)}
     settings |= about or {}
     run = Run(folder)
-    if resume and run.epochs_done() >= config.epochs:
-        run.start(settings, resume=True)  # complete: only checks the settings
+    if resume and run.is_complete(config.epochs, settings):
         return run
-    return fit(SegStage(config, train, val), run, config.epochs, settings, resume)
-
-
-def label_scenes(cam_run: Run, scales: Sequence[float] = (1.0,)) -> Path:
-    """Pseudo-masks of the built-in training scenes: made once, then found again.
-
-    The threshold is Otsu's, so no mask is looked at; the CRF is used where it is
-    installed.
-
-    Args:
-        cam_run: a run of `weaktr_core.train.cam.train_or_load`.
-        scales: of the CAMs, each also mirrored.
-
-    Returns:
-        Folder of palette PNGs.
-    """
-    folder = cam_run.folder / "labels"
-    if (folder / "labels.json").exists():
-        return folder / "masks"
-    config = CamConfig.from_dict(cam_run.config)
-    train = open_dataset("scenes", "train", size=config.img_size)
-    model = load_checkpoint(cam_run.best).to(default_device())
-    statistics, views = normalisation(config.backbone), make_views(scales)
-    make_cams(model, train, statistics, folder / "cams", views=views)
-    scores = (scores for scores, _ in read_cams(train, folder / "cams"))
-    crf = CRF_PRESETS["voc-cam"] if crf_available() else None
-    recipe = LabelRecipe(label_free_threshold(scores), crf)
-    matrix = make_masks(train, folder / "cams", folder / "masks", recipe)
-    assert matrix is not None, "scenes have masks"
-    write_json(folder / "labels.json", {**asdict(recipe), "miou": matrix.miou})
-    return folder / "masks"
-
-
-def retrain_or_load(
-    config: SegConfig, cam_run: Run, *, labels: Literal["pseudo", "true"] = "pseudo"
-) -> Run:
-    """Step 2 on the built-in scenes: trained once, then found again.
-
-    Args:
-        config: settings.
-        cam_run: the run of step 1 whose pseudo-masks are learned from.
-        labels: "true" learns from the true masks instead, as an upper bound.
-    """
-    train = open_dataset("scenes", "train", size=config.img_size)
-    val = open_dataset("scenes", "val", size=config.img_size)
-    if labels == "pseudo":
-        train = Relabelled(train, label_scenes(cam_run))
-    about = {"data": "scenes", "split": "train", "val": "val", "labels": labels}
-    source = cam_run.folder.name if labels == "pseudo" else "true"
-    folder = cached_run("scenes-seg", config.as_dict(), source)
-    return train_seg(config, train, val, folder, resume=True, about=about)
+    return fit(SegStage(config, train, val), run, settings, resume)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from weaktr_core.scores.metrics import THRESHOLDS, best_class
+from weaktr_core.labels.recipe import best_class
+from weaktr_core.scores.metrics import THRESHOLDS
 from weaktr_core.widgets.host import explorer
 from weaktr_core.widgets.pack import (
     check_photo,
@@ -38,7 +39,7 @@ def explore_thresholds(
 
     A page keeps two bytes per pixel: the label of the best class, and how many of the
     101 thresholds its score beats strictly. So every threshold gives exactly the labels
-    of `pseudo_labels.label_map`. A CRF cannot run in a browser: its label maps are made
+    of `labels.label_map`. A CRF cannot run in a browser: its label maps are made
     before, at a few thresholds, and the one nearest to the slider is shown.
 
     Args:

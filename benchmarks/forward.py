@@ -1,4 +1,4 @@
-"""What the CAM maps cost: ``python tests/bench_forward.py``; a benchmark, not a test.
+"""What the CAM maps cost: ``python benchmarks/forward.py``.
 
 One DeiT-S forward pass with all maps against a plain timm forward pass of the same
 photo, interleaved, medians, as a ratio.

@@ -1,6 +1,6 @@
 """How heavy and how quick the explorers of the built book are; nothing is asserted.
 
-    make book && python tests/bench_explorers.py [--changes N]
+    make book && python benchmarks/explorers.py [--changes N]
 
 For each page with an explorer: megabytes of its HTML, everything in it counted;
 milliseconds from opening it in a new browser context to the explorer's first canvas;
@@ -12,10 +12,17 @@ import argparse
 import statistics
 import sys
 import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+from tabulate import tabulate
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from book_site import SITE
 from chromium import ARGUMENTS, CHROMIUM
-from playwright.sync_api import sync_playwright
+
+HEAD = ("page", "MB", "first canvas, ms", "change, ms", "worst, ms")
 
 CHANGE = """async ([root, control, n]) => {
   const found = [...document.querySelector(root).querySelectorAll(control)];
@@ -69,15 +76,15 @@ def main():
         sys.exit("no chromium on this machine")
     if not SITE.exists():
         sys.exit(f"no built site in {SITE}: run make book first")
-    print("| page | MB | first canvas, ms | change, ms | worst, ms |")
-    print("|---|---:|---:|---:|---:|")
+    rows = []
     with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         for name in EXPLORERS:
             size, first, times = measure(browser, name, changes)
-            middle, worst = statistics.median(times), max(times)
-            print(f"| {name} | {size:.2f} | {first:.0f} | {middle:.0f} | {worst:.0f} |")
+            rows.append((name, size, first, statistics.median(times), max(times)))
         browser.close()
+    formats = ("", ".2f", ".0f", ".0f", ".0f")
+    print(tabulate(rows, HEAD, tablefmt="github", floatfmt=formats))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,144 @@
+"""CAMs and masks of a whole dataset, written to disk; no true mask is ever read.
+
+Each CAM file keeps a hash of what made it: the network, the photo, its tags, the views.
+One that is there already is kept if that has not changed, and made anew if it has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from tqdm.auto import tqdm
+
+from weaktr_core.data.sample import DataError, Sample, TaggedDataset, without_masks
+from weaktr_core.data.transforms import resize_short_side
+from weaktr_core.labels.files import made_of, read_cam, write_cam, write_mask
+from weaktr_core.labels.recipe import LabelRecipe
+from weaktr_core.labels.views import View, infer_cams, tagged_scores
+from weaktr_core.method.grid import map_to_image
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.runtime import own_share
+
+STAGE = "fine_cam"
+"""The map of `CamOutput` that labels are made of."""
+
+
+def make_cams(
+    model: WeakTr,
+    dataset: TaggedDataset,
+    folder: Path,
+    *,
+    views: Sequence[View],
+    eval_size: int | None = None,
+) -> None:
+    """Write the CAM file of every image, several processes sharing the images.
+
+    Args:
+        model: a trained CAM network; put in eval mode.
+        dataset: images and tags.
+        folder: receives ``NAME.npz``.
+        views: scales and flips that are summed.
+        eval_size: short side in pixels at scale 1; None keeps the images as they are.
+    """
+    model.eval()
+    settings = json.dumps([fingerprint(model), [vars(v) for v in views], eval_size])
+    images = without_masks(dataset)
+    for index in tqdm(own_share(len(images)), desc="CAMs", unit="image"):
+        sample = images[index]
+        path, made = folder / f"{sample.name}.npz", hash_of(sample, settings)
+        if made_of(path) != made:
+            write_cam(path, *cam_of(model, sample, views, eval_size), made)
+
+
+def cam_of(
+    model: WeakTr,
+    sample: Sample,
+    views: Sequence[View],
+    eval_size: int | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (P, height, width) of an image's tagged classes, and their indices (P,)."""
+    image = resize_short_side(sample.image, eval_size)
+    maps, _ = infer_cams(model, model.prepare(image), views, [STAGE])
+    full = map_to_image(maps[STAGE], sample.image.shape[:2])[0]
+    return tagged_scores(full, sample.tags)
+
+
+def fingerprint(model: torch.nn.Module) -> str:
+    """Hash of a network's options and weights."""
+    digest = hashlib.sha256(json.dumps(getattr(model, "options", {})).encode())
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def hash_of(sample: Sample, settings: str) -> str:
+    """Hash of a photo, its tags and what else makes its CAM."""
+    digest = hashlib.sha256(settings.encode())
+    digest.update(str(sample.image.shape).encode())
+    digest.update(sample.image.tobytes())
+    digest.update(np.flatnonzero(sample.tags).tobytes())
+    return digest.hexdigest()
+
+
+class _Labelled(Dataset):
+    """Name and label map by index, so that a data loader's processes share the work."""
+
+    def __init__(self, dataset: TaggedDataset, cams: Path, recipe: LabelRecipe):
+        self.dataset, self.cams, self.recipe = dataset, cams, recipe
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[str, np.ndarray]:
+        sample = self.dataset[index]
+        path = self.cams / f"{sample.name}.npz"
+        scores, classes = read_cam(path)
+        if scores.shape[1:] != sample.image.shape[:2]:
+            raise DataError(
+                f"{path}: expected maps as large as the photo, "
+                f"{sample.image.shape[:2]}, came {scores.shape[1:]}"
+            )
+        return sample.name, self.recipe(sample.image, scores, classes)
+
+
+def _as_it_is(item: Any) -> Any:
+    """Keep the loader from making tensors."""
+    return item
+
+
+def make_masks(
+    dataset: TaggedDataset,
+    cams: Path,
+    folder: Path,
+    recipe: LabelRecipe,
+    *,
+    workers: int | None = None,
+) -> None:
+    """Turn CAM files into palette masks.
+
+    Args:
+        dataset: images; their own masks stay unread.
+        cams: folder of `make_cams`.
+        folder: receives ``NAME.png``.
+        recipe: threshold, CRF, ignore band.
+        workers: processes; default: all cores where a CRF runs, else none.
+    """
+    if workers is None:
+        workers = (os.cpu_count() or 1) if recipe.crf else 0
+    loader = DataLoader(
+        _Labelled(without_masks(dataset), cams, recipe),
+        batch_size=None,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+    )
+    for name, labels in tqdm(loader, desc="masks", unit="image"):
+        write_mask(folder / f"{name}.png", labels)
