@@ -38,14 +38,14 @@ def test_signed_tables_are_white_at_zero():
 
 
 def test_a_spread_counts_everything():
-    axes = show_spread(np.arange(90), "points", mark=0)
+    axes = show_spread([float(n) for n in range(90)], "points", mark=0)
     assert sum(bar.get_height() for bar in axes.patches) == 90
     assert len(axes.lines) == 1
 
 
 def test_numbers_are_kept_for_the_book_and_shown_in_a_live_notebook(monkeypatch):
     shown = []
-    monkeypatch.setattr(noted, "display", lambda data, **more: shown.append((data, more)))
+    monkeypatch.setattr(noted, "show", lambda data, **more: shown.append((data, more)))
     monkeypatch.setenv("WEAKTR_WIDGETS", "html")
     noted.note(best_head="layer 3")
     data, more = shown.pop()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-
-from IPython.display import display
+from typing import Any
 
 PREFIX = "application/papermill.record/"
 
@@ -19,8 +18,15 @@ def note(**numbers: str) -> None:
     book = os.environ.get("WEAKTR_WIDGETS") == "html"
     if not book:
         lines = (f"{name.replace('_', ' ')}: {text}" for name, text in numbers.items())
-        display({"text/plain": "\n".join(lines)}, raw=True)
+        show({"text/plain": "\n".join(lines)}, raw=True)
         return
     for name, text in numbers.items():
         told = {"name": name.replace("_", "-"), "mime_prefix": PREFIX}
-        display({f"{PREFIX}text/plain": text}, raw=True, metadata={"scrapbook": told})
+        show({f"{PREFIX}text/plain": text}, raw=True, metadata={"scrapbook": told})
+
+
+def show(data: dict[str, str], **more: Any) -> None:
+    """Put data below the cell; nothing outside a notebook needs IPython."""
+    from IPython.display import display
+
+    display(data, **more)
