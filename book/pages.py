@@ -18,6 +18,7 @@ import yaml
 
 import face
 import slides
+from mending import mend_site
 from npm import npm_file
 from way import way_through
 
@@ -27,28 +28,6 @@ SITE = ROOT / "build" / "site"
 MATHJAX = "mathjax@3.2.2"
 WORDS_A_MINUTE = 200
 LINES_A_MINUTE = 10  # of code, read and understood
-# what axe-core finds in the theme's own markup, and what is put in its place
-MENDED = (
-    # docutils: a list whose children are no list items
-    (
-        re.compile(r'<div role="list" class="citation-list">'),
-        '<div class="citation-list">',
-    ),
-    # two names for one button: the label hides what is written on it
-    (
-        re.compile(
-            r'(<button class="btn search-button-field[^>]*?) aria-label="Search"'
-        ),
-        r"\1",
-    ),
-    # a table that scrolls on a narrow page must be reached by keys
-    (
-        re.compile(r'<table class="((?:docutils )?table[^"]*)"(?! tabindex)'),
-        r'<table class="\1" tabindex="0"',
-    ),
-    # titles of the icons inside would be read as text of the button
-    (re.compile(r'(<i class="theme-switch [^>]*?) +title="[^"]*"'), r"\1"),
-)
 
 
 def listed() -> list[str]:
@@ -211,17 +190,7 @@ def build_html(say: Callable[[str], None]) -> int:
     done = subprocess.run(command, cwd=ROOT)
     if done.returncode:
         return done.returncode
-    for page in (SITE / "_build" / "html").rglob("*.html"):
-        mend(page)
-    say(f"the book: {SITE / '_build' / 'html' / 'index.html'}")
+    html = SITE / "_build" / "html"
+    mend_site(html, BOOK, npm_file(MATHJAX, "es5"))
+    say(f"the book: {html / 'index.html'}")
     return 0
-
-
-def mend(page: Path) -> None:
-    """Make the theme's markup accessible, and let diagrams take its colours."""
-    text = before = page.read_text("utf8")
-    for pattern, better in MENDED:
-        text = pattern.sub(better, text)
-    text = face.inline_diagrams(text)
-    if text != before:
-        page.write_text(text, "utf8")
