@@ -10,7 +10,7 @@ from html import unescape
 from pathlib import Path
 
 MATH = re.compile(
-    r'(<(span|div) class="math notranslate nohighlight"[^>]*>)\\[(\[](.*?)\\[)\]](\s*</\2>)',
+    r'(<(span|div) class="math notranslate nohighlight"[^>]*>\s*)\\[(\[](.*?)\\[)\]](\s*</\2>)',
     re.DOTALL,
 )
 SCRIPTS = re.compile(
