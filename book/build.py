@@ -115,8 +115,8 @@ def build(arguments: argparse.Namespace) -> int:
         return 1
     if changed:
         say(f"chapters: {clock(time.perf_counter() - start)} in all")
-    pages.collect(EXECUTED, read_status())
-    return pages.build_html(say)
+    whole = pages.collect(EXECUTED, read_status())
+    return pages.build_html(say, whole)
 
 
 def run_all(chapters: list[Chapter], jobs: int) -> list[str]:

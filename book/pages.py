@@ -53,12 +53,17 @@ def reading_minutes(notebook: nbformat.NotebookNode) -> int:
     return round(words / WORDS_A_MINUTE + lines / LINES_A_MINUTE)
 
 
-def collect(executed: Path, status: dict) -> None:
+def collect(executed: Path, status: dict) -> bool:
     """Everything the site is made of, into build/pages.
+
+    Chapters that have not run yet are shown without results.
 
     Args:
         executed: folder of the executed notebooks.
-        status: for each chapter its ``seconds`` and ``date``.
+        status: for each chapter that ran its ``seconds`` and ``date``.
+
+    Returns:
+        Whether all chapters have run.
     """
     shutil.rmtree(PAGES, ignore_errors=True)
     skipped = shutil.ignore_patterns(
@@ -67,13 +72,13 @@ def collect(executed: Path, status: dict) -> None:
     shutil.copytree(BOOK, PAGES, ignore=skipped)
     minutes = {}
     for source in notebooks():
-        path = executed / source.name
-        if path.exists():
-            notebook = nbformat.read(path, 4)
-            minutes[source.stem] = reading_minutes(notebook)
-            entry = status[source.stem]
-            say_how_long(notebook, source.stem, minutes[source.stem], entry)
-            nbformat.write(notebook, PAGES / source.name)
+        path, name = executed / source.name, source.stem
+        ran = path.exists() and name in status
+        notebook = nbformat.read(path if ran else source, 4)
+        minutes[name] = reading_minutes(notebook)
+        if ran:
+            say_how_long(notebook, name, minutes[name], status[name])
+        nbformat.write(notebook, PAGES / source.name)
     face.put_cards(PAGES / "intro.md", minutes)
     face.save_cards(PAGES)
     add_minutes(PAGES / "teaching.md", minutes)
@@ -82,6 +87,7 @@ def collect(executed: Path, status: dict) -> None:
         page.write(status_table(minutes, status))
     face.fetch_fonts(PAGES / "vendor")
     write_config()
+    return minutes.keys() <= status.keys()
 
 
 def say_how_long(
@@ -123,7 +129,7 @@ def add_minutes(page: Path, minutes: dict[str, int]) -> None:
 
 def status_table(minutes: dict[str, int], status: dict) -> str:
     """Where, when and with what the chapters ran, and how long each took."""
-    ran = {name: status[name] for name in minutes}
+    ran = {name: status[name] for name in minutes if name in status}
     total = sum(entry["seconds"] for entry in ran.values())
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
@@ -180,12 +186,16 @@ def site_address(repository: str) -> str:
     return f"https://{owner}.github.io/{name}/"
 
 
-def build_html(say: Callable[[str], None]) -> int:
-    """Jupyter Book, every warning an error."""
+def build_html(say: Callable[[str], None], whole: bool) -> int:
+    """Jupyter Book; every warning is an error where all chapters have run."""
     shutil.rmtree(SITE, ignore_errors=True)
     tool = Path(sys.executable).with_name("jupyter-book")
     command = [str(tool), "build", str(PAGES),
-               "--path-output", str(SITE), "-W", "-n", "--keep-going", "--quiet"]  # fmt: skip
+               "--path-output", str(SITE), "--quiet"]  # fmt: skip
+    if whole:
+        command += ["-W", "-n", "--keep-going"]
+    else:
+        say("some chapters have not run: their pages have no results")
     say("building the pages …")
     done = subprocess.run(command, cwd=ROOT)
     if done.returncode:
