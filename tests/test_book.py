@@ -141,7 +141,7 @@ def test_figures_have_caption_name_and_alt_text(notebook):
     shown = [
         c
         for c in code_cells(notebook)
-        if re.search(r"^\s*(axes.*= )?(plots\.)?show_\w+\(", c.source, re.M)
+        if re.search(r"^\s*(axes.*= )?(\w+\.)?show_\w+\(", c.source, re.M)
     ]
     assert shown
     for cell in shown:
