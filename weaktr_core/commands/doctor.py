@@ -60,14 +60,13 @@ def doctor_command(arguments: argparse.Namespace) -> None:
 
 
 def other_splits(arguments: argparse.Namespace) -> dict:
-    """Train beside val and val beside train, where there is one."""
+    """The photos that measure, beside any that train; beside them those of train."""
     from weaktr_core.data import DataError
 
-    found = {}
-    for split in {"train", "val"} - {arguments.split}:
-        with suppress(DataError):
-            found[split] = open_data(arguments.data, split)
-    return found
+    other = "train" if arguments.split == "val" else "val"
+    with suppress(DataError):
+        return {other: open_data(arguments.data, other)}
+    return {}
 
 
 def write_contacts(data, path: Path) -> None:
