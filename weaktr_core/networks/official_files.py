@@ -78,5 +78,6 @@ def read_pickle(path: Path) -> Any:
     except Exception as error:
         named = re.search(r"GLOBAL ([\w.]+)|Unsupported class ([\w.]+)", str(error))
         foreign = named and f"it holds {named[1] or named[2]}, which could run code"
-        reason = foreign or " ".join(str(error).split())[:200]
+        damaged = "it is damaged, or holds more than weights"
+        reason = foreign or damaged
         raise CheckpointError(f"{path}: not a readable checkpoint: {reason}") from None
