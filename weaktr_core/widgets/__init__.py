@@ -2,8 +2,14 @@
 
 from weaktr_core.widgets.class_tokens import explore_class_tokens
 from weaktr_core.widgets.clipping import explore_clipping
+from weaktr_core.widgets.findings import (
+    Finding,
+    find_loner,
+    find_near_sighted,
+    find_pair,
+)
 from weaktr_core.widgets.fusion import explore_fusion
-from weaktr_core.widgets.heads import Finding, explore_heads
+from weaktr_core.widgets.heads import explore_heads
 from weaktr_core.widgets.patches import explore_patches
 from weaktr_core.widgets.stages import explore_stages
 from weaktr_core.widgets.thresholds import explore_thresholds
@@ -21,4 +27,7 @@ __all__ = [
     "explore_thresholds",
     "explore_training",
     "explore_votes",
+    "find_loner",
+    "find_near_sighted",
+    "find_pair",
 ]
