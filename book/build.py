@@ -1,13 +1,15 @@
 """Run every chapter with papermill, then build the site: ``python book/build.py``.
 
 Executed copies live in build/executed, the site in build/site. A chapter is run again
-when it, the package or book/build.py changed; ``--fresh`` runs all. Chapters run side by
-side, but one that trains runs before those that load what it trained.
+when it, or a file of this project that it has read, changed; ``--fresh`` runs all.
+Chapters run side by side, the longest first, but one that trains runs before those that
+load what it trained. One build at a time; what a killed one started ends with it.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -24,14 +26,16 @@ import nbformat
 import pages
 
 ROOT = Path(__file__).resolve().parents[1]
-BOOK, EXECUTED = ROOT / "book", ROOT / "build" / "executed"
-STATUS = ROOT / "build" / "status.json"
+BOOK, BUILD = ROOT / "book", ROOT / "build"
+EXECUTED, PARTS, STATUS = (
+    BUILD / "executed",
+    BUILD / "parts",
+    BUILD / "status.json",
+)
 RUNS = ("train_or_load", "retrain_or_load")
 HEARTBEAT = 60  # seconds between two signs of life
+PATIENCE = 15  # seconds that a chapter has to end
 MEMORY = 4.0  # GiB that must be free before another chapter starts beside one
-# a progress bar, as tqdm writes it: "epoch 1/8:  10%|█  | 3/30 [00:01<00:09, …]"
-BAR = re.compile(r"\d+%\||\d+(\.\d+)?\w* ?\[\d\d:\d\d|^\s*\[A")
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass
@@ -79,17 +83,28 @@ def main() -> int:
         "--fresh", action="store_true", help="run every chapter again"
     )
     parser.add_argument(
-        "--only", nargs="+", default=[], help="run these chapters only"
+        "--only", nargs="+", default=[""], help="run these chapters only"
     )
     parser.add_argument(
         "--jobs", type=int, default=2, help="chapters at a time (default: 2)"
     )
     arguments = parser.parse_args()
-    only = arguments.only or [""]
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:  # let go whatever ends us
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say(f"another build is running here, in {BUILD}: wait for its end")
+            return 1
+        return build(arguments)
+
+
+def build(arguments: argparse.Namespace) -> int:
+    """Run what must be run, then make the pages."""
     chapters = [
         Chapter.read(path)
         for path in pages.notebooks()
-        if any(name in path.name for name in only)
+        if any(name in path.name for name in arguments.only)
     ]
     changed = [c for c in chapters if arguments.fresh or outdated(c)]
     say(f"{len(changed)} of {len(chapters)} chapters to run")
@@ -100,13 +115,14 @@ def main() -> int:
         return 1
     if changed:
         say(f"chapters: {clock(time.perf_counter() - start)} in all")
-    pages.collect(EXECUTED, read_status())
-    return pages.build_html(say)
+    whole = pages.collect(EXECUTED, read_status())
+    return pages.build_html(say, whole)
 
 
 def run_all(chapters: list[Chapter], jobs: int) -> list[str]:
     """Run chapters, at most ``jobs`` at a time; the names of those that failed."""
-    waiting = sorted(chapters, key=lambda chapter: not chapter.trains)
+    shutil.rmtree(PARTS, ignore_errors=True)
+    waiting = in_order(chapters)
     active: list[Execution] = []
     failed: list[str] = []
     made: set[str] = set()
@@ -116,7 +132,8 @@ def run_all(chapters: list[Chapter], jobs: int) -> list[str]:
             chapter = next_chapter(waiting, active, made, jobs)
             if chapter is not None:
                 waiting.remove(chapter)
-                active.append(start_chapter(chapter, jobs))
+                alone = not waiting and not active
+                active.append(start_chapter(chapter, 1 if alone else jobs))
                 continue
             time.sleep(0.5)
             for done in [e for e in active if e.process.poll() is not None]:
@@ -129,9 +146,18 @@ def run_all(chapters: list[Chapter], jobs: int) -> list[str]:
                 said = time.perf_counter()
                 say(heartbeat(active, waiting))
     finally:
-        for execution in active:
-            execution.process.terminate()
+        stop(active)
     return failed
+
+
+def in_order(chapters: list[Chapter]) -> list[Chapter]:
+    """Those that train first, then by how long they took the last time."""
+    known = read_status()
+
+    def last_time(chapter: Chapter) -> float:
+        return known.get(chapter.path.stem, {}).get("seconds", 0)
+
+    return sorted(chapters, key=lambda c: (not c.trains, -last_time(c)))
 
 
 def next_chapter(
@@ -155,18 +181,18 @@ def next_chapter(
 
 
 def start_chapter(chapter: Chapter, jobs: int) -> Execution:
-    """Begin to execute a notebook into build/executed."""
-    EXECUTED.mkdir(parents=True, exist_ok=True)
-    part = EXECUTED / f"{chapter.path.stem}.part.ipynb"
-    part.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "papermill", str(chapter.path), str(part),
-               "--cwd", str(BOOK), "--kernel", "python3", "--no-progress-bar"]  # fmt: skip
+    """Begin to execute a notebook beside ``jobs - 1`` others."""
+    PARTS.mkdir(parents=True, exist_ok=True)
+    # a name of this build's own: one that was killed may still be ending
+    part = PARTS / f"{chapter.path.stem}.{os.getpid()}.ipynb"
+    command = [sys.executable, str(Path(__file__).with_name("execute.py"))]
     if not chapter.trains and jobs > 1 and shutil.which("nice"):
         command = ["nice", "-n", "5", *command]  # trainers are waited for
     say(f"{chapter.path.stem:32} starts")
     process = subprocess.Popen(
-        command,
+        [*command, str(chapter.path), str(part)],
         env=environment(chapter, jobs),
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=part.with_suffix(".log").open("wb"),
     )
@@ -196,16 +222,16 @@ def finish_chapter(done: Execution) -> bool:
         say(f"{chapter.path.stem:32} FAILED after {clock(done.seconds)}")
         say(failure(done.part) or log.read_text("utf8", "replace")[-4000:])
         return False
-    clean(done.part)
-    log.unlink(missing_ok=True)
+    read = nbformat.read(done.part, 4).metadata["weaktr_read"]
+    EXECUTED.mkdir(parents=True, exist_ok=True)
     done.part.replace(EXECUTED / chapter.path.name)
-    seconds = round(done.seconds, 1)
-    entry = {"hash": chapter_hash(chapter.path), "seconds": seconds}
-    entry["date"] = time.strftime("%Y-%m-%d", time.gmtime())
-    STATUS.write_text(
-        json.dumps(read_status() | {chapter.path.stem: entry}, indent=1),
-        encoding="utf8",
-    )
+    entry = {
+        "hash": hash_of(chapter.path, read),
+        "seconds": round(done.seconds, 1),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "read": read,
+    }
+    write_status(read_status() | {chapter.path.stem: entry})
     say(f"{chapter.path.stem:32} done in {clock(done.seconds)}")
     return True
 
@@ -222,56 +248,44 @@ def failure(part: Path) -> str:
     return ""
 
 
-def clean(path: Path) -> None:
-    """Strip what papermill, widgets and progress bars leave behind."""
-    notebook = nbformat.read(path, 4)
-    for name in ("widgets", "papermill"):
-        notebook.metadata.pop(name, None)
-    notebook.cells = [
-        cell
-        for cell in notebook.cells
-        if "injected-parameters" not in cell.metadata.get("tags", [])
-    ]
-    for cell in notebook.cells:
-        cell.metadata.pop("papermill", None)
-        if cell.cell_type == "code":
-            kept = [without_bars(output) for output in cell.outputs]
-            cell.outputs = [output for output in kept if output is not None]
-    nbformat.write(notebook, path)
-
-
-def without_bars(output: dict) -> dict | None:
-    """An output without progress bars; None if nothing else was in it."""
-    if WIDGET in output.get("data", {}):
-        return None  # explorers are plain HTML here, so this is a bar too
-    if output.get("name") != "stderr":
-        return output
-    lines = re.split(r"(?<=[\r\n])", output["text"])
-    output["text"] = "".join(line for line in lines if not BAR.search(line))
-    return output if output["text"].strip() else None
+def stop(active: list[Execution]) -> None:
+    """End chapters that still run, and wait until they and their kernels have gone."""
+    for execution in active:
+        execution.process.stdin.close()
+    for execution in active:
+        try:
+            execution.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            execution.process.kill()
 
 
 def outdated(chapter: Chapter) -> bool:
     """Whether a chapter must run again."""
-    name = chapter.path.stem
-    known = read_status().get(name, {}).get("hash")
+    entry = read_status().get(chapter.path.stem, {})
     if not (EXECUTED / chapter.path.name).exists():
         return True
-    return known != chapter_hash(chapter.path)
+    return entry.get("hash") != hash_of(chapter.path, entry.get("read", []))
 
 
-def chapter_hash(path: Path) -> str:
-    """Hash of a chapter and of everything that could change what it shows."""
+def hash_of(path: Path, read: list[str]) -> str:
+    """Hash of a chapter, of what runs it, and of the files it has read."""
     digest = hashlib.sha256()
-    package = sorted((ROOT / "weaktr_core").rglob("*.[pj][ys]"))
-    for file in [path, Path(__file__), *package]:
-        digest.update(file.read_bytes())
+    runner = Path(__file__).with_name("execute.py")
+    for file in [path, runner, *(ROOT / name for name in read)]:
+        digest.update(file.read_bytes() if file.exists() else b"gone")
     return digest.hexdigest()[:16]
 
 
 def read_status() -> dict:
     """Seconds, dates and hashes of the chapters that ran."""
     return json.loads(STATUS.read_text("utf8")) if STATUS.exists() else {}
+
+
+def write_status(status: dict) -> None:
+    """Replace the file as a whole: who reads it finds the old one or the new one."""
+    part = STATUS.with_suffix(".part")
+    part.write_text(json.dumps(status, indent=1), "utf8")
+    part.replace(STATUS)
 
 
 def free_memory() -> float:

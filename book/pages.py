@@ -18,6 +18,7 @@ import yaml
 
 import face
 import slides
+from mending import mend_site
 from npm import npm_file
 from way import way_through
 
@@ -27,28 +28,6 @@ SITE = ROOT / "build" / "site"
 MATHJAX = "mathjax@3.2.2"
 WORDS_A_MINUTE = 200
 LINES_A_MINUTE = 10  # of code, read and understood
-# what axe-core finds in the theme's own markup, and what is put in its place
-MENDED = (
-    # docutils: a list whose children are no list items
-    (
-        re.compile(r'<div role="list" class="citation-list">'),
-        '<div class="citation-list">',
-    ),
-    # two names for one button: the label hides what is written on it
-    (
-        re.compile(
-            r'(<button class="btn search-button-field[^>]*?) aria-label="Search"'
-        ),
-        r"\1",
-    ),
-    # a table that scrolls on a narrow page must be reached by keys
-    (
-        re.compile(r'<table class="((?:docutils )?table[^"]*)"(?! tabindex)'),
-        r'<table class="\1" tabindex="0"',
-    ),
-    # titles of the icons inside would be read as text of the button
-    (re.compile(r'(<i class="theme-switch [^>]*?) +title="[^"]*"'), r"\1"),
-)
 
 
 def listed() -> list[str]:
@@ -74,12 +53,17 @@ def reading_minutes(notebook: nbformat.NotebookNode) -> int:
     return round(words / WORDS_A_MINUTE + lines / LINES_A_MINUTE)
 
 
-def collect(executed: Path, status: dict) -> None:
+def collect(executed: Path, status: dict) -> bool:
     """Everything the site is made of, into build/pages.
+
+    Chapters that have not run yet are shown without results.
 
     Args:
         executed: folder of the executed notebooks.
-        status: for each chapter its ``seconds`` and ``date``.
+        status: for each chapter that ran its ``seconds`` and ``date``.
+
+    Returns:
+        Whether all chapters have run.
     """
     shutil.rmtree(PAGES, ignore_errors=True)
     skipped = shutil.ignore_patterns(
@@ -88,13 +72,13 @@ def collect(executed: Path, status: dict) -> None:
     shutil.copytree(BOOK, PAGES, ignore=skipped)
     minutes = {}
     for source in notebooks():
-        path = executed / source.name
-        if path.exists():
-            notebook = nbformat.read(path, 4)
-            minutes[source.stem] = reading_minutes(notebook)
-            entry = status[source.stem]
-            say_how_long(notebook, source.stem, minutes[source.stem], entry)
-            nbformat.write(notebook, PAGES / source.name)
+        path, name = executed / source.name, source.stem
+        ran = path.exists() and name in status
+        notebook = nbformat.read(path if ran else source, 4)
+        minutes[name] = reading_minutes(notebook)
+        if ran:
+            say_how_long(notebook, name, minutes[name], status[name])
+        nbformat.write(notebook, PAGES / source.name)
     face.put_cards(PAGES / "intro.md", minutes)
     face.save_cards(PAGES)
     add_minutes(PAGES / "teaching.md", minutes)
@@ -103,6 +87,7 @@ def collect(executed: Path, status: dict) -> None:
         page.write(status_table(minutes, status))
     face.fetch_fonts(PAGES / "vendor")
     write_config()
+    return minutes.keys() <= status.keys()
 
 
 def say_how_long(
@@ -144,7 +129,7 @@ def add_minutes(page: Path, minutes: dict[str, int]) -> None:
 
 def status_table(minutes: dict[str, int], status: dict) -> str:
     """Where, when and with what the chapters ran, and how long each took."""
-    ran = {name: status[name] for name in minutes}
+    ran = {name: status[name] for name in minutes if name in status}
     total = sum(entry["seconds"] for entry in ran.values())
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
@@ -201,27 +186,21 @@ def site_address(repository: str) -> str:
     return f"https://{owner}.github.io/{name}/"
 
 
-def build_html(say: Callable[[str], None]) -> int:
-    """Jupyter Book, every warning an error."""
+def build_html(say: Callable[[str], None], whole: bool) -> int:
+    """Jupyter Book; every warning is an error where all chapters have run."""
     shutil.rmtree(SITE, ignore_errors=True)
     tool = Path(sys.executable).with_name("jupyter-book")
     command = [str(tool), "build", str(PAGES),
-               "--path-output", str(SITE), "-W", "-n", "--keep-going", "--quiet"]  # fmt: skip
+               "--path-output", str(SITE), "--quiet"]  # fmt: skip
+    if whole:
+        command += ["-W", "-n", "--keep-going"]
+    else:
+        say("some chapters have not run: their pages have no results")
     say("building the pages …")
     done = subprocess.run(command, cwd=ROOT)
     if done.returncode:
         return done.returncode
-    for page in (SITE / "_build" / "html").rglob("*.html"):
-        mend(page)
-    say(f"the book: {SITE / '_build' / 'html' / 'index.html'}")
+    html = SITE / "_build" / "html"
+    mend_site(html, BOOK, npm_file(MATHJAX, "es5"))
+    say(f"the book: {html / 'index.html'}")
     return 0
-
-
-def mend(page: Path) -> None:
-    """Make the theme's markup accessible, and let diagrams take its colours."""
-    text = before = page.read_text("utf8")
-    for pattern, better in MENDED:
-        text = pattern.sub(better, text)
-    text = face.inline_diagrams(text)
-    if text != before:
-        page.write_text(text, "utf8")

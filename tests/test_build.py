@@ -1,12 +1,18 @@
 """What book/build.py does when chapters train, fail, warn or draw bars."""
 
+import fcntl
+import secrets
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "book"))
+
+import execute
 
 import build
 import pages
@@ -34,6 +40,7 @@ def chapter(folder, name, *code, **told):
 def folders(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "BOOK", tmp_path)
     monkeypatch.setattr(build, "EXECUTED", tmp_path / "executed")
+    monkeypatch.setattr(build, "PARTS", tmp_path / "parts")
     monkeypatch.setattr(build, "STATUS", tmp_path / "status.json")
     monkeypatch.setattr(build, "HEARTBEAT", 0.2)
     return tmp_path
@@ -120,3 +127,86 @@ def test_reading_times_become_a_column(tmp_path):
         "|---|---|---:|",
         "| {ref}`1 <ch:01>` | What? | 12 min |",
     ]
+
+
+def test_what_trains_goes_first_then_what_took_longest(folders):
+    chapters = [chapter(folders, name, "1", trains=name == "c") for name in "abcd"]
+    build.write_status({"b": {"seconds": 9}, "d": {"seconds": 30}, "c": {"seconds": 1}})
+    assert [c.path.stem for c in build.in_order(chapters)] == ["c", "d", "b", "a"]
+
+
+def test_a_chapter_runs_again_when_what_it_read_changed(folders, monkeypatch):
+    one = chapter(folders, "one", "import weaktr_core.method.grid")
+    assert build.run_all([one], jobs=1) == []
+    read = build.read_status()["one"]["read"]
+    assert "weaktr_core/method/grid.py" in read
+    assert not [name for name in read if "scenes" in name]  # of the package only its own
+    assert not build.outdated(one)
+    root = folders / "elsewhere"
+    for name in read:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes((build.ROOT / name).read_bytes())
+    (root / "weaktr_core" / "unused.py").write_text("1")
+    monkeypatch.setattr(build, "ROOT", root)
+    assert not build.outdated(one)
+    (root / "weaktr_core/method/grid.py").write_text("changed")
+    assert build.outdated(one)
+
+
+def test_stored_results_and_scripts_count_as_read():
+    here = str(build.ROOT / "data" / "results" / "laptop.json")
+    opened = [here, str(build.ROOT / "weaktr_core" / "x.js"), "/etc/hosts", "3"]
+    assert execute.ours(opened) == ["data/results/laptop.json", "weaktr_core/x.js"]
+
+
+def test_a_killed_build_leaves_nobody_behind(tmp_path):
+    """Killed without a chance to tidy up; the chapter and its kernel go, too."""
+    mark = f"nobody-{secrets.token_hex(8)}"
+    source, target = tmp_path / "slow.ipynb", tmp_path / "out.ipynb"
+    code = f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))"
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [
+        nbformat.v4.new_code_cell(f"{code}\nname = {mark!r}\ntime.sleep(300)")
+    ]
+    nbformat.write(notebook, source)
+    script = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)"
+    command = [sys.executable, "-c", script + "; time.sleep(300)", sys.executable]
+    parent = subprocess.Popen([*command, execute.__file__, str(source), str(target)])
+    pid = Path(tmp_path / "pid")
+    assert wait_for(lambda: pid.exists() and pid.read_text())
+    kernel = int(pid.read_text())
+    assert alive(kernel)
+    parent.kill()
+    parent.wait()
+    assert wait_for(lambda: not alive(kernel))
+
+
+def alive(pid):
+    """Whether a process runs; one that only waits to be collected does not."""
+    state = Path(f"/proc/{pid}/stat")
+    return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_for(happened, seconds=90):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if happened():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def test_one_build_at_a_time(folders, monkeypatch, capsys):
+    monkeypatch.setattr(build, "BUILD", folders)
+    monkeypatch.setattr(sys, "argv", ["build.py"])
+    with (folders / "lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert build.main() == 1
+    assert "another build is running" in capsys.readouterr().out
+
+
+def test_a_status_that_cannot_be_written_leaves_the_old_one(folders, monkeypatch):
+    build.write_status({"a": {"seconds": 1}})
+    with pytest.raises(TypeError):
+        build.write_status({"a": {"seconds": object()}})
+    assert build.read_status() == {"a": {"seconds": 1}}

@@ -1,5 +1,6 @@
 """Figures of the book: ``show_*`` functions that take plain arrays and return Axes."""
 
+from weaktr_core.figures.charts import show_parts, show_points, show_signed, show_spread
 from weaktr_core.figures.maps import (
     show_agreement,
     show_attention_row,
@@ -10,6 +11,7 @@ from weaktr_core.figures.maps import (
     show_patches,
     show_strip,
 )
+from weaktr_core.figures.noted import note
 from weaktr_core.figures.training import (
     show_ablation,
     show_bars,
@@ -19,6 +21,7 @@ from weaktr_core.figures.training import (
 )
 
 __all__ = [
+    "note",
     "show_ablation",
     "show_agreement",
     "show_attention_row",
@@ -30,6 +33,10 @@ __all__ = [
     "show_image",
     "show_mask",
     "show_overlay",
+    "show_parts",
     "show_patches",
+    "show_points",
+    "show_signed",
+    "show_spread",
     "show_strip",
 ]

@@ -1,0 +1,56 @@
+"""Charts that take the place of printed lists, and numbers kept for the prose."""
+
+import matplotlib
+import numpy as np
+import pytest
+
+matplotlib.use("Agg")
+
+from weaktr_core.figures import noted
+from weaktr_core.figures.charts import show_parts, show_points, show_signed, show_spread
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def test_points_stand_at_their_scores_with_their_names():
+    axes = show_points({"a": (0.2, 0.9), "b": (0.8, 0.1)}, "where", "what", diagonal=True)
+    assert texts(axes) == ["a", "b"]
+    dots = [
+        line.get_xydata()[0].tolist() for line in axes.lines if len(line.get_xdata()) == 1
+    ]
+    assert dots == [[0.2, 0.9], [0.8, 0.1]]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("where", "what")
+
+
+def test_parts_lie_end_to_end():
+    axes = show_parts({"x": {"own": 0.25, "rest": 0.75}, "y": {"own": 1.0, "rest": 0.0}})
+    ends = [bar.get_x() + bar.get_width() for bar in axes.patches]
+    assert ends == pytest.approx([0.25, 1, 1, 1])
+    assert texts(axes) == ["25%", "100%", "75%", ""]
+
+
+def test_signed_tables_are_white_at_zero():
+    axes = show_signed(np.array([[-2.0, 0.0], [1.0, 2.0]]), ["r", "s"], ["c", "d"])
+    assert axes.images[0].get_clim() == (-2, 2)
+    assert texts(axes) == ["-2.0", "+0.0", "+1.0", "+2.0"]
+
+
+def test_a_spread_counts_everything():
+    axes = show_spread([float(n) for n in range(90)], "points", mark=0)
+    assert sum(bar.get_height() for bar in axes.patches) == 90
+    assert len(axes.lines) == 1
+
+
+def test_numbers_are_kept_for_the_book_and_shown_in_a_live_notebook(monkeypatch):
+    shown = []
+    monkeypatch.setattr(noted, "show", lambda data, **more: shown.append((data, more)))
+    monkeypatch.setenv("WEAKTR_WIDGETS", "html")
+    noted.note(best_head="layer 3")
+    data, more = shown.pop()
+    assert data == {"application/papermill.record/text/plain": "layer 3"}
+    assert more["metadata"]["scrapbook"]["name"] == "best-head"
+    monkeypatch.delenv("WEAKTR_WIDGETS")
+    noted.note(best_head="layer 3", gain="2 points")
+    assert shown == [({"text/plain": "best head: layer 3\ngain: 2 points"}, {"raw": True})]
