@@ -122,7 +122,7 @@ def use_training(page, root, data):
     slider.fill("0")
     for epoch in (0, 1):
         assert said(root).startswith(
-            data["training"][epoch] + ", " + data["photos"][0]["name"]
+            data["epochs"][epoch] + ", " + data["photos"][0]["name"]
         )
         for stage in range(len(data["stages"])):
             drawn = root.locator(".wt-strip canvas").nth(stage)

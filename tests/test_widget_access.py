@@ -137,6 +137,18 @@ def test_fingers_have_room(opened, factory):
     assert [one for one in sizes if one[0] < 24 or one[1] < 43.9] == []
 
 
+@pytest.mark.parametrize("factory", [ALL[0], ALL[2], ALL[5], ALL[6]], indirect=True)
+def test_on_a_phone_the_large_picture_stays_in_sight(opened, factory):
+    """While the lowest of what is pressed is on the screen; it takes less than half of it."""
+    page = opened(factory()._repr_html_(), 390, 700, has_touch=True, is_mobile=True)
+    presses = page.locator(".wt :is(.wt-grid, .wt-table, .wt-faders, .wt-stages) button")
+    presses.last.evaluate("e => e.scrollIntoView({ block: 'end' })")
+    page.wait_for_timeout(100)
+    canvas = page.locator(":is(.wt-stay, .wt-seen) canvas.wt-over").first.bounding_box()
+    assert canvas["y"] >= 0 and canvas["y"] + canvas["height"] <= 700
+    assert canvas["height"] < 350
+
+
 NO_MAPS = ("thresholds", "clipping")  # labels and losses, pixel by pixel
 
 

@@ -106,7 +106,8 @@ function measure(view) {
     const overall = alone ? s.mean : batchMean;
     s.lambda = shared || ceiling(data.grid, s.loss, 1, overall, side);
     s.on = overall <= model.get("start") * data.step;
-    s.clipped = Uint8Array.from(s.loss, (v, i) => s.on && v > s.lambda[i]);
+    s.clipped = new Uint8Array(s.loss.length);
+    for (let i = 0; s.on && i < s.loss.length; i++) s.clipped[i] = s.loss[i] > s.lambda[i];
   }
 }
 

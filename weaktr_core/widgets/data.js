@@ -27,9 +27,10 @@ export function expand({ codes, scale, values }, width) {
 /** 0 .. largest value -> 0 .. 255, for drawMap and drawOverlay. `top`: what becomes 255. */
 export function toBytes(values, top = values.reduce((a, b) => Math.max(a, b), 0)) {
   const full = Math.max(top, 1e-30);
-  return Uint8Array.from(values, (v) =>
-    Math.floor(255 * Math.min(Math.max(v, 0) / full, 1) + 0.5),
-  );
+  const bytes = new Uint8Array(values.length); // a loop: `from` is ten times slower
+  for (let i = 0; i < bytes.length; i++)
+    bytes[i] = Math.floor(255 * Math.min(Math.max(values[i], 0) / full, 1) + 0.5);
+  return bytes;
 }
 
 /** Data URI -> image that can be drawn. */

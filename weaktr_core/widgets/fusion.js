@@ -370,12 +370,12 @@ const NOTE =
 const FUSION_STYLE = `
 .wt.wt-fusion .wt-how { margin: 0 0 10px; }
 .wt-fusion .wt-main { display: grid; gap: 12px 16px; align-items: start;
-  grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
+  grid-template-columns: minmax(0, 0.9fr) minmax(0, 1fr); }
 .wt-fusion .wt-seen { grid-column: 2; position: sticky; top: var(--wt-top, 0px);
   background: var(--wt-ground); z-index: 2; min-width: 0; }
 .wt-fusion .wt-desk { grid-column: 1; grid-row: 1; min-width: 0; }
 .wt-fusion .wt-big canvas { cursor: default; touch-action: auto; }
-.wt-fusion .wt-big canvas.wt-over { max-height: 400px; }
+.wt-fusion .wt-big canvas.wt-over { max-height: 440px; }
 .wt-fusion .wt-cut { display: grid; grid-template-columns: 1fr 1fr; gap: 8px;
   margin-top: 8px;  font-size: 12px; }
 .wt-fusion .wt-cut canvas { width: 100%; max-height: 190px; object-fit: contain;
@@ -397,6 +397,8 @@ const FUSION_STYLE = `
 .wt .wt-faders button:focus-visible { outline-offset: 0; z-index: 1; position: relative; }
 .wt-fusion .wt-desk .wt-bar { margin-bottom: 6px; gap: 6px 12px; }
 .wt-fusion .wt-desk input[type=range] { width: 110px; }
+.wt-fusion .wt-desk .wt-range { flex-wrap: nowrap; }
+.wt.wt-fusion .wt-strip { grid-template-columns: repeat(auto-fit, minmax(76px, 180px)); }
 .wt-fusion .wt-tally { font-weight: 600; margin: 4px 0 8px; min-height: 1.4em; }
 .wt.wt-fusion .wt-board th:first-child { text-align: left; font-weight: 400; }
 .wt.wt-fusion .wt-board [aria-current] { background: var(--wt-hover); }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from weaktr_core.widgets.findings import Finding
 from weaktr_core.widgets.host import explorer
 from weaktr_core.widgets.pack import (
     check_photo,
@@ -17,27 +17,6 @@ from weaktr_core.widgets.pack import (
     photo_names,
     quantise,
 )
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something worth seeing among the heads.
-
-    Attributes:
-        name: on its button.
-        says: what to look at, a sentence.
-        layer, head: counted from 0.
-        photo: index of the photo.
-        patch: (row, column) of the patch that asks, the nearest that is kept; None: the
-            first token.
-    """
-
-    name: str
-    says: str
-    layer: int
-    head: int
-    photo: int = 0
-    patch: tuple[int, int] | None = None
 
 
 def explore_heads(

@@ -147,7 +147,8 @@ export function bestClass(maps, w, rows, columns) {
 
 /** How many of the evenly spaced thresholds 0 .. 1 each score beats. */
 export function beats(score, cuts) {
-  return Uint8Array.from(score, (s) =>
-    Math.min(cuts, Math.max(0, Math.ceil(s * (cuts - 1) - 1e-9))),
-  );
+  const found = new Uint8Array(score.length); // a loop: `from` is ten times slower
+  for (let i = 0; i < found.length; i++)
+    found[i] = Math.min(cuts, Math.max(0, Math.ceil(score[i] * (cuts - 1) - 1e-9)));
+  return found;
 }

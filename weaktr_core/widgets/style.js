@@ -71,7 +71,7 @@ ${IN_DARK} { ${DARK} }
   margin: 0; color: inherit; }
 .wt.wt th, .wt.wt td { padding: 2px 7px; border: 0; border-bottom: 1px solid var(--wt-faint);
   text-align: right; font-variant-numeric: tabular-nums; background: none; color: inherit; }
-.wt.wt th { font-weight: 600; }
+.wt.wt th { font-weight: 600; white-space: normal; }
 .wt.wt caption { text-align: left; caption-side: top; padding: 0 0 4px; color: inherit; }
 /* on phones the large picture stays in sight; the book's header is above it */
 @container (max-width: 620px) {

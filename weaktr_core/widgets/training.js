@@ -206,7 +206,8 @@ const TRAINING_STYLE = `
   border: 0; }
 .wt.wt-training .wt-weights th { width: 24px; padding: 0 4px 0 0; font-weight: 400; border: 0; }
 .wt-training .wt-big canvas { cursor: default; touch-action: auto; }
-.wt.wt-training .wt-strip { margin-top: 0; }
+.wt.wt-training .wt-strip { margin-top: 0; gap: 6px;
+  grid-template-columns: repeat(auto-fit, minmax(66px, 1fr)); }
 .wt-training .wt-panels { display: grid; gap: 14px; margin-top: 12px;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 240px), 1fr)); }
 .wt-training .wt-panel { min-width: 0; }

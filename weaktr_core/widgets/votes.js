@@ -177,7 +177,9 @@ const VOTES_STYLE = `
 .wt-votes svg { width: 100%; height: auto; display: block; max-width: 520px; }
 .wt-votes .wt-range input { width: min(420px, 56vw); }
 .wt-votes .wt-value { min-width: 6em; }
+.wt.wt-votes .wt-ballot { width: 100%; max-width: 520px; }
 .wt.wt-votes .wt-ballot th { text-align: left; font-weight: 400; }
+.wt.wt-votes .wt-ballot thead th:not(:first-child) { text-align: right; }
 .wt.wt-votes .wt-ballot [aria-current] { background: var(--wt-hover); font-weight: 600; }
 .wt.wt-votes .wt-ballot .wt-tagged { font-weight: 700; }
 @container (max-width: 620px) { .wt.wt-votes .wt-ballot th, .wt.wt-votes .wt-ballot td {
@@ -208,7 +210,7 @@ function draw(view) {
   const sure = Math.round(100 / (1 + Math.exp(-all)));
   const text =
     `${p.name}, ${name}: ${counted} of ${p.count} votes make ` +
-    `${signed(share(p, votes, heard))} of a logit of ${signed(all)}, that is ${sure} %. ` +
+    `${signed(share(p, votes, heard))} of a logit of ${signed(all)} (probability ${sure} %). ` +
     `The patch in ${place(p, patch)} votes ${signed(votes[patch], 1)}; its part of the ` +
     `logit is ${signed(votes[patch] / p.count, 3)}.`;
   parts.say.textContent = text;
@@ -236,6 +238,7 @@ function drawBig({ parts, data }, { p, votes, patch }, heard) {
 
 /** The logit as it grows, vote by vote. */
 function drawSum({ parts, data }, { p, shown, votes, counted, queue }) {
+  const name = data.classes[shown];
   let sum = 0;
   const path = [
     0,
@@ -273,8 +276,8 @@ function drawSum({ parts, data }, { p, shown, votes, counted, queue }) {
     text(BOX.left - 6, y(high) + 4, high.toFixed(1), "end"),
     text(BOX.left - 6, y(0) + 4, "0", "end"),
     text(x(p.count), BOX.height - 6, `${p.count} votes`, "end"),
+    text(x(p.count), y(0) - 8, `logit of ${name}`, "end"),
   );
-  const name = data.classes[shown];
   parts.sum.setAttribute("aria-label", `Logit of ${name} so far: ${signed(path[counted])}`);
 }
 
