@@ -50,14 +50,17 @@ export function summing(rows, heads, N) {
   const size = rows.length / heads;
   const order = shuffled(N);
   const sum = new Float64Array(size);
-  let now = Array(heads).fill(SILENT);
+  let now = new Array(heads).fill(SILENT);
   return (setting) => {
-    setting.forEach((wanted, head) => {
-      if (same(now[head], wanted)) return;
+    const changed = setting.flatMap((wanted, i) => (same(now[i], wanted) ? [] : [i]));
+    // most heads anew: cheaper from nothing than out and in
+    const afresh = 2 * changed.length > heads;
+    if (afresh) sum.fill(0);
+    for (const head of afresh ? setting.keys() : changed) {
       const own = rows.subarray(head * size, (head + 1) * size);
-      addHead(sum, own, N, now[head], -1, order);
-      addHead(sum, own, N, wanted, 1, order);
-    });
+      if (!afresh) addHead(sum, own, N, now[head], -1, order);
+      addHead(sum, own, N, setting[head], 1, order);
+    }
     now = setting.map((s) => ({ ...s }));
     return Float64Array.from(sum, (v) => v / heads);
   };

@@ -58,3 +58,14 @@ export const resampleFloats = (values, from, to, channels) =>
 /** Bytes, rounded after each axis: pictures. */
 export const resampleBytes = (values, from, to, channels) =>
   resample(values, from, to, channels, Uint8ClampedArray, (v) => Math.floor(v + 0.5));
+
+/** Four bytes a pixel -> three; what was transparent is painted over already. */
+function withoutOpacity(rgba) {
+  const out = new Uint8ClampedArray((3 * rgba.length) / 4);
+  for (let i = 0, k = 0; i < rgba.length; i++) if (i % 4 < 3) out[k++] = rgba[i];
+  return out;
+}
+
+/** What a network sees of a photo: (h·patch, w·patch, 3) bytes. */
+export const pixelsFor = (rgba, size, [h, w], patch) =>
+  resampleBytes(withoutOpacity(rgba), size, [h * patch, w * patch], 3);
