@@ -8,8 +8,8 @@ import { drawMap, headName, make, toBytes } from "../widgets/shared.js";
  * @param about layers and heads.
  * @param choose called with the index of the head that is pressed.
  * @param peek called with the one under the pointer or with the focus, then with null.
- * @returns `element`, `show(rows, grid, chosen, note)`: rows (L·H, N), and for each head
- *   a short text or "".
+ * @returns `element` and `show(key, rowOf, grid, chosen, noteOf)`: maps are drawn again
+ *   where some part of the key has changed; a note is a short text or "".
  */
 export function headsGrid({ layers, heads }, choose, peek) {
   const cells = Array.from({ length: layers * heads }, (_, i) => {
@@ -62,9 +62,12 @@ export function headsGrid({ layers, heads }, choose, peek) {
   );
   element.style.gridTemplateColumns = `18px repeat(${heads}, minmax(0, 1fr))`;
 
-  function show(rowOf, grid, chosen, noteOf = () => "") {
+  let drawn = null; // what the maps show
+  function show(key, rowOf, grid, chosen, noteOf = () => "") {
+    const anew = drawn === null || key.some((part, i) => part !== drawn[i]);
+    drawn = key;
     cells.forEach(({ canvas, note, press, name }, i) => {
-      drawMap(canvas, toBytes(rowOf(i)), grid);
+      if (anew) drawMap(canvas, toBytes(rowOf(i)), grid);
       note.textContent = noteOf(i);
       press.setAttribute("aria-pressed", i === chosen);
       press.setAttribute("aria-label", noteOf(i) ? `${name}: ${noteOf(i)}` : name);

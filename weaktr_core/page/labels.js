@@ -2,22 +2,33 @@
 
 /** (h, w) -> (high, wide), bilinear, borders repeated; as torch without align_corners. */
 export function enlarge(map, [h, w], [high, wide]) {
-  const axis = (n, size) =>
-    Array.from({ length: size }, (_, i) => {
-      const place = Math.max(0, ((i + 0.5) * n) / size - 0.5);
-      const low = Math.min(n - 1, Math.floor(place));
-      return [low, Math.min(n - 1, low + 1), place - low];
-    });
-  const [rows, columns] = [axis(h, high), axis(w, wide)];
+  const [across, down] = [places(w, wide), places(h, high)];
   const out = new Float32Array(high * wide);
-  let i = 0;
-  for (const [top, bottom, down] of rows)
-    for (const [left, right, over] of columns) {
-      const upper = map[top * w + left] * (1 - over) + map[top * w + right] * over;
-      const lower = map[bottom * w + left] * (1 - over) + map[bottom * w + right] * over;
-      out[i++] = upper * (1 - down) + lower * down;
+  const line = new Float64Array(w);
+  for (let y = 0, i = 0; y < high; y++) {
+    const [top, bottom, share] = [down.low[y] * w, down.next[y] * w, down.share[y]];
+    for (let x = 0; x < w; x++)
+      line[x] = map[top + x] * (1 - share) + map[bottom + x] * share;
+    for (let x = 0; x < wide; x++, i++) {
+      const over = across.share[x];
+      out[i] = line[across.low[x]] * (1 - over) + line[across.next[x]] * over;
     }
+  }
   return out;
+}
+
+/** On an axis of n samples, for each of `size` places: the two beside it, and how far. */
+function places(n, size) {
+  const low = new Uint32Array(size);
+  const next = new Uint32Array(size);
+  const share = new Float64Array(size);
+  for (let i = 0; i < size; i++) {
+    const place = Math.max(0, ((i + 0.5) * n) / size - 0.5);
+    low[i] = Math.min(n - 1, Math.floor(place));
+    next[i] = Math.min(n - 1, low[i] + 1);
+    share[i] = place - low[i];
+  }
+  return { low, next, share };
 }
 
 /** Each map from 0 to 1. */
@@ -27,7 +38,9 @@ export function normalise(map) {
     if (v < low) low = v;
     if (v > high) high = v;
   }
-  return map.map((v) => (v - low) / (high - low + 1e-8));
+  const out = new Float32Array(map.length);
+  for (let i = 0; i < map.length; i++) out[i] = (map[i] - low) / (high - low + 1e-8);
+  return out;
 }
 
 /**

@@ -1,9 +1,10 @@
 // Masks of a photo's tags under some trial, at the size they are drawn or saved at.
 
-import { drawLabels } from "../widgets/shared.js";
+import { setSize } from "../widgets/shared.js";
 import { labels } from "./labels.js";
 
-const SIDE = 240; // pixels of the longer side on the screen
+const SIDE = 320; // pixels of the longer side of a mask on the screen
+const TALLEST = 520; // pixels of a large picture
 
 /** {labels, size}: 0 background, 1 + k class k. */
 export function maskOf(view, photo, trial, longest = SIDE) {
@@ -13,12 +14,31 @@ export function maskOf(view, photo, trial, longest = SIDE) {
   const setting = view.setting(photo, trial);
   const maps = photo.tags.map((k) => photo.mapsOf(k, setting).fine);
   const places = labels(maps, photo.grid, size, view.threshold);
-  return { size, labels: places.map((v) => (v ? photo.tags[v - 1] + 1 : 0)) };
+  const label = Uint8Array.from([0, ...photo.tags.map((k) => k + 1)]);
+  return { size, labels: places.map((v) => label[v]) };
 }
 
 /** The mask in class colours over the photo. */
 export function drawMask(canvas, view, photo, { labels: mask, size }) {
-  drawLabels(canvas, pixelsAt(photo, size), mask, size, view.data.key.colours);
+  const [h, w] = size;
+  const { colours } = view.data.key;
+  const pixels = pixelsAt(photo, size);
+  const image = new ImageData(w, h);
+  for (let i = 0; i < mask.length; i++) {
+    const [dim, paint] = mask[i] ? [0.35, 0.65] : [0.45, 0]; // as figures mix them
+    const colour = colours[mask[i]];
+    for (let c = 0; c < 3; c++)
+      image.data[4 * i + c] = dim * pixels[4 * i + c] + paint * colour[c];
+    image.data[4 * i + 3] = 255;
+  }
+  setSize(canvas, w, h);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  canvas.classList.remove("wt-over");
+}
+
+/** A large picture is as wide as there is room, but a tall one no endless column. */
+export function fit(canvas, { shown }) {
+  canvas.style.maxWidth = `${Math.round((TALLEST * shown.width) / shown.height)}px`;
 }
 
 /** The photo's colours at a size, kept: they are wanted at every redraw. */

@@ -18,9 +18,9 @@ export function shuffled(count) {
   return order;
 }
 
-/** sum (R, N) += weight · rows (R, N), or what stands in for them. */
-function addHead(sum, rows, N, { weight, kind }, sign, order) {
-  const factor = sign * weight;
+/** sum (R, N) += share · weight · rows (R, N), or what stands in for them. */
+function addHead(sum, rows, N, { weight, kind }, share, order) {
+  const factor = share * weight;
   if (!factor) return;
   if (kind === "itself") {
     for (let i = 0; i < sum.length; i++) sum[i] += factor * rows[i];
@@ -44,7 +44,8 @@ const SILENT = { weight: 0, kind: "itself" };
 /**
  * The sum over heads of rows (heads, R, N), kept while settings change.
  *
- * @returns a function: setting -> sums (R, N), divided by the number of heads.
+ * @returns a function: setting -> sums (R, N), divided by the number of heads; the next
+ *   call writes into the same array. Settings are not changed, but replaced.
  */
 export function summing(rows, heads, N) {
   const size = rows.length / heads;
@@ -58,11 +59,11 @@ export function summing(rows, heads, N) {
     if (afresh) sum.fill(0);
     for (const head of afresh ? setting.keys() : changed) {
       const own = rows.subarray(head * size, (head + 1) * size);
-      if (!afresh) addHead(sum, own, N, now[head], -1, order);
-      addHead(sum, own, N, setting[head], 1, order);
+      if (!afresh) addHead(sum, own, N, now[head], -1 / heads, order);
+      addHead(sum, own, N, setting[head], 1 / heads, order);
     }
-    now = setting.map((s) => ({ ...s }));
-    return Float64Array.from(sum, (v) => v / heads);
+    now = setting;
+    return sum;
   };
 }
 
@@ -101,7 +102,7 @@ export function refine(fused, map) {
  */
 export function stages(cross, signed, fused, cap) {
   const coarse = Float64Array.from(signed, (v) => Math.max(v, 0));
-  const limited = cap === null ? cross : capped(cross, cap);
+  const limited = cap === null ? cross.slice() : capped(cross, cap);
   const product = coarse.map((v, i) => v * limited[i]);
   return { coarse, cross: limited, product, fine: refine(fused, product) };
 }

@@ -26,6 +26,8 @@ export const PAGE_STYLE = `
   background: none; padding: 8px 12px; min-height: 44px; margin-bottom: -2px; }
 .wt .wt-tabs button[aria-selected="true"] { border-bottom-color: var(--wt-blue); font-weight: 600; }
 .wt-your_photo button[aria-pressed="true"] { border-color: var(--wt-blue); background: var(--wt-hover); }
+.wt.wt-your_photo .wt-big canvas { width: 100%; max-height: none; }
+.wt-your_photo .wt-big { position: sticky; top: var(--wt-top, 4.5rem); }
 .wt-all-heads { max-width: 460px; }
 .wt-all-heads button { position: relative; min-height: 24px; }
 .wt-cell-note { display: block; font-size: 10px; line-height: 1.4; text-align: center; }

@@ -1,7 +1,7 @@
 // Class maps, stage by stage, and the mask that becomes of them.
 
 import { button, choice, drawMap, drawOverlay, make, percent, range, toBytes } from "../widgets/shared.js";
-import { drawMask, maskOf } from "./masks.js";
+import { drawMask, fit, maskOf } from "./masks.js";
 
 export const STAGES = [
   ["coarse", "coarse CAM"],
@@ -12,7 +12,7 @@ export const STAGES = [
 
 export function classesPanel(view) {
   let stage = "mask";
-  const big = make("canvas", { role: "img", class: "wt-over" });
+  const big = make("canvas", { role: "img" });
   const words = make("p", { class: "wt-note" });
   const tags = make("div", { class: "wt-tags", role: "group", "aria-label": "tags" });
   const shown = make("span");
@@ -84,6 +84,7 @@ export function classesPanel(view) {
     drawMask(canvases.mask, view, photo, mask);
     if (stage === "mask") drawMask(big, view, photo, mask);
     else drawOverlay(big, photo.shown, toBytes(maps[stage]), photo.grid);
+    fit(big, photo);
     for (const press of presses)
       press.setAttribute("aria-pressed", press.dataset.stage === stage);
     cut.show(Math.round(100 * view.threshold), view.threshold.toFixed(2));

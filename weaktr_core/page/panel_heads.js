@@ -14,6 +14,7 @@ import {
   toBytes,
 } from "../widgets/shared.js";
 import { headsGrid } from "./heads_grid.js";
+import { fit } from "./masks.js";
 
 /** Index of the patch that the pointer is on. */
 export function pickPatch(event, canvas, [h, w]) {
@@ -64,6 +65,7 @@ export function headsPanel(view) {
     const head = peeked ?? view.head;
     const row = view.rowOf(head);
     drawOverlay(big, photo.shown, toBytes(lift(row)), photo.grid, view.askerNow().patch ?? null);
+    fit(big, photo);
     const name = `${headName(head, view.about.heads)}, seen from ${view.askerName()}`;
     words.textContent = `${photo.name}: ${name}.`;
     big.setAttribute("aria-label", `${words.textContent} Arrow keys move the patch that asks.`);
@@ -89,7 +91,8 @@ export function headsPanel(view) {
   function draw() {
     const photo = view.now();
     drawTokens();
-    grid.show((i) => lift(view.rowOf(i)), photo.grid, view.head);
+    const { patch, k } = view.askerNow();
+    grid.show([photo, patch, k, lifted], (i) => lift(view.rowOf(i)), photo.grid, view.head);
     drawBig();
   }
   const element = make(

@@ -41,6 +41,12 @@ export function patchesPanel(view) {
   /** Photos the worker knows. */
   const known = () => view.session.photos.filter((one) => one.ready && !one.ready.sample);
 
+  async function chooseOther(index) {
+    words.textContent = `Looking at ${view.session.photos[index].title} …`;
+    other = await view.session.see(index);
+    draw();
+  }
+
   function drawPhoto(canvas, photo) {
     setSize(canvas, photo.shown.width, photo.shown.height);
     canvas.getContext("2d").drawImage(photo.shown, 0, 0);
@@ -84,19 +90,15 @@ export function patchesPanel(view) {
   }
 
   function drawOthers(photo) {
-    const options = known().map((one) => one.ready);
-    if (!options.includes(other)) other = options.find((p) => p !== photo) ?? photo;
-    pickOther.replaceChildren(
-      choice(
-        "with",
-        options.map((p, i) => [i, p === photo ? `${p.name} itself` : p.name]),
-        options.indexOf(other),
-        (v) => {
-          other = options[Number(v)];
-          draw();
-        },
-      ),
-    );
+    const { photos } = view.session;
+    if (!other || !photos.some((one) => one.ready === other))
+      other = known().find((one) => one.ready !== photo)?.ready ?? photo;
+    const options = photos.map(({ title, ready }, i) => [
+      i,
+      ready === photo ? `${title} itself` : title,
+    ]);
+    const now = photos.findIndex((one) => one.ready === other);
+    pickOther.replaceChildren(choice("with", options, now, (v) => chooseOther(Number(v))));
   }
 
   function draw() {
@@ -107,10 +109,8 @@ export function patchesPanel(view) {
     missing.hidden = live;
     pair.hidden = !live;
     missing.textContent =
-      view.session.network === "here"
-        ? "Matches need the features themselves: let the network look at this sample, above."
-        : "Matches between photos and colours of other layers need the network: load it above. " +
-          "Below are the colours of the last layer's output in the samples.";
+      "Matches between photos and colours of other layers need the network: load it above. " +
+      "Below are the colours of the last layer's output in the samples.";
     layer.show(view.layer);
     kind.show(view.kind);
     paint();

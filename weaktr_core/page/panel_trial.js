@@ -3,7 +3,7 @@
 import { button, choice, drawMap, headName, make, percent, range, toBytes } from "../widgets/shared.js";
 import { headsGrid } from "./heads_grid.js";
 import { agreement } from "./labels.js";
-import { drawMask, maskOf } from "./masks.js";
+import { drawMask, fit, maskOf } from "./masks.js";
 import { BASES, changed, untouched } from "./setting.js";
 
 const MOST = 3; // largest weight of a head
@@ -26,7 +26,7 @@ export function trialPanel(view) {
     (head) => view.set({ head }),
     () => {},
   );
-  const big = make("canvas", { role: "img", class: "wt-over" });
+  const big = make("canvas", { role: "img" });
   const words = make("p", { class: "wt-note" });
   const strip = STRIP.map(([key, name]) => ({ key, name, canvas: make("canvas") }));
   const others = make("div", { class: "wt-strip wt-others" });
@@ -116,7 +116,9 @@ export function trialPanel(view) {
     for (const { key, canvas } of strip) drawMap(canvas, toBytes(maps[key]), photo.grid);
     const mask = maskOf(view, photo, view.trial);
     drawMask(big, view, photo, mask);
-    grid.show((i) => view.rowOf(i, { k }), photo.grid, view.head, (i) => noteOf(i, setting));
+    fit(big, photo);
+    const rowOf = (i) => view.rowOf(i, { k });
+    grid.show([photo, k], rowOf, photo.grid, view.head, (i) => noteOf(i, setting));
     drawActs(setting);
     const same = percent(compare(photo, mask));
     words.textContent = `${photo.name}: the mask agrees with that of the learned weights to ${same}.`;

@@ -25,12 +25,6 @@ export function openBar(view) {
     session.remove(gone);
     view.choosePhoto(Math.max(0, gone - 1));
   });
-  const again = button("Let the network look at this sample itself", async () => {
-    await busy(`looking at ${view.now().name}`, (step) =>
-      session.lookAgain(view.photo, step),
-    );
-    view.draw();
-  });
 
   function picker(text, attributes) {
     const input = make("input", {
@@ -61,13 +55,12 @@ export function openBar(view) {
       view.say(`The network could not be loaded: ${error.message}.`);
     }
     bar.hidden = true;
-    draw();
+    if (session.network === "here") await view.choosePhoto(view.photo);
   }
 
   /** Show that something takes a moment; `work` gets a function for steps done. */
   async function busy(text, work) {
     const layers = view.about.layers;
-    view.say(`${text} …`);
     try {
       const value = await work((step) => view.say(`${text}: layer ${step} of ${layers}`));
       view.say("");
@@ -83,7 +76,7 @@ export function openBar(view) {
     if (session.network === "away") await start();
     if (session.network !== "here") return;
     for (const file of chosen) {
-      const index = await busy(`looking at ${file.name || "the picture"}`, (step) =>
+      const index = await busy(`Looking at ${file.name || "the picture"}`, (step) =>
         session.add(file, step),
       );
       if (index === null) return;
@@ -137,7 +130,6 @@ export function openBar(view) {
       ? `${photo.credit}.`
       : `${photo.name} stays on this machine.${photo.smaller ? " It was made smaller first: 12 megapixels are the most." : ""}`;
     close.hidden = !mine;
-    again.hidden = !here || !photo.sample;
   }
   if (location.protocol !== "file:")
     session.kept().then((kept) => {
@@ -147,11 +139,11 @@ export function openBar(view) {
     "div",
     { class: "wt-photo-bar" },
     list,
-    make("div", { class: "wt-bar" }, load, bar, again, close),
+    make("div", { class: "wt-bar" }, load, bar, close),
     own,
     credit,
   );
-  return { element, draw, listen };
+  return { element, draw, listen, busy };
 }
 
 function small(canvas) {

@@ -2,20 +2,46 @@
 
 import { startWorker } from "./asking.js";
 import { isKept, loadNetwork } from "./loading.js";
+import { PictureError } from "./picture.js";
 import { look, openFile, openSample } from "./photos.js";
 
 const MOST = 8; // photos of the reader's; each keeps some 45 MB
 
+/** One worker a page and network: explorers of a page share it. */
+function sharedWorker({ network, wasm, worker }, progress) {
+  globalThis.weaktrWorkers ??= {};
+  const name = network.parts[0];
+  globalThis.weaktrWorkers[name] ??= open().catch((error) => {
+    delete globalThis.weaktrWorkers[name]; // may be tried again
+    throw error;
+  });
+  return globalThis.weaktrWorkers[name];
+
+  async function open() {
+    const bytes = await loadNetwork(network, progress);
+    const ask = startWorker(worker);
+    const kernel = Uint8Array.from(atob(wasm), (c) => c.charCodeAt(0));
+    await ask("open", { wasm: kernel, bytes }, [bytes.buffer]);
+    return ask;
+  }
+}
+
+/** What the worker knows a photo by. */
+function newId() {
+  globalThis.weaktrPhotos = (globalThis.weaktrPhotos ?? 0) + 1;
+  return globalThis.weaktrPhotos;
+}
+
 /**
  * @returns `photos`, {title, ready, own} each, `ready` null until `open(index)` is done;
  *   `network`: "away", "coming" or "here"; `load(progress)`; `add(file, progress)`, index;
- *   `remove(index)`; `ask` of the worker; `kept()`, whether the network is in the cache.
+ *   `see(index)`; `remove(index)`; `ask` of the worker; `kept()`, whether the network is in
+ *   the cache.
  */
 export function openSession({ data, about }) {
   const photos = data.samples.map((sample) => ({ title: sample.name, ready: null, sample }));
   const session = { photos, network: "away", ask: null, stop: () => {} };
   let loading = null;
-  let next = 0;
 
   session.open = async (index) => {
     const one = photos[index];
@@ -37,29 +63,24 @@ export function openSession({ data, about }) {
 
   async function start(progress) {
     session.network = "coming";
-    const bytes = await loadNetwork(data.network, progress);
-    const wasm = Uint8Array.from(atob(data.wasm), (c) => c.charCodeAt(0));
-    session.ask = startWorker(data.worker);
-    await session.ask("open", { wasm, bytes }, [bytes.buffer]);
+    session.ask = await sharedWorker(data, progress);
     session.network = "here";
   }
 
-  session.own = () => photos.filter((one) => one.own).length;
-
   session.add = async (file, progress) => {
-    if (session.own() >= MOST)
-      throw new Error(`${MOST} photos of your own are open; close one to open another.`);
-    const ready = await openFile(file, next++, about, session.ask, progress);
+    if (photos.filter((one) => one.own).length >= MOST)
+      throw new PictureError(`${MOST} photos of your own are open; close one first.`);
+    const ready = await openFile(file, newId(), about, session.ask, progress);
     photos.push({ title: ready.name, ready, own: true });
     return photos.length - 1;
   };
 
-  /** A sample, looked at by the network itself: all classes, all features. */
-  session.lookAgain = async (index, progress) => {
+  /** A photo that the network itself has looked at: all its classes, all its features. */
+  session.see = async (index, progress) => {
     const before = await session.open(index);
-    const ready = await look(before, next++, about, session.ask, progress);
-    photos[index] = { ...photos[index], ready };
-    return ready;
+    if (!before.sample || session.network !== "here") return before;
+    photos[index].ready = await look(before, newId(), about, session.ask, progress);
+    return photos[index].ready;
   };
 
   session.remove = (index) => {

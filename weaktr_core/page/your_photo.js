@@ -138,13 +138,14 @@ function layout(view) {
     view.draw();
   };
   view.choosePhoto = async (index) => {
-    try {
-      await view.session.open(index);
-      Object.assign(view, { photo: index, token: null, shown: null });
-      view.say("");
-    } catch (error) {
-      view.say(error.message);
-    }
+    const { name } = await view.session.open(index);
+    if (index !== view.photo) Object.assign(view, { token: null, shown: null });
+    view.photo = index;
+    view.draw();
+    if (!view.now().sample || view.session.network !== "here") return;
+    // a sample, now by the network itself; patches are others then
+    await bar.busy(`Looking at ${name}`, (step) => view.session.see(index, step));
+    view.token = null;
     view.draw();
   };
   view.dropHere = (root) => bar.listen(root);
