@@ -17,6 +17,7 @@ import nbformat
 import yaml
 
 import face
+import photo_page
 import slides
 from npm import npm_file
 from way import way_through
@@ -102,6 +103,7 @@ def collect(executed: Path, status: dict) -> None:
     with (PAGES / "status.md").open("a", encoding="utf8") as page:
         page.write(status_table(minutes, status))
     face.fetch_fonts(PAGES / "vendor")
+    photo_page.put(PAGES)
     write_config()
 
 
@@ -223,5 +225,7 @@ def mend(page: Path) -> None:
     for pattern, better in MENDED:
         text = pattern.sub(better, text)
     text = face.inline_diagrams(text)
+    if page.stem == photo_page.NAME:
+        text = photo_page.guard(text)
     if text != before:
         page.write_text(text, "utf8")

@@ -24,7 +24,7 @@ from torch import Tensor
 from weaktr_core.errors import WeakTrError
 from weaktr_core.method.fusion import AdaptiveFusion, FixedFusion
 from weaktr_core.networks.cam import WeakTr
-from weaktr_core.page.rounding import matrices, to_steps
+from weaktr_core.page.rounding import LEVELS, matrices, to_steps
 from weaktr_core.runtime import write_atomically
 
 PART = 4_000_000  # bytes; a progress bar wants some parts, a cache wants few
@@ -134,7 +134,7 @@ def check(model: WeakTr) -> None:
 
 
 @torch.no_grad()
-def tensors(model: WeakTr) -> dict[str, Tensor]:
+def tensors(model: WeakTr, levels: int = LEVELS) -> dict[str, Tensor]:
     """Everything that is computed with, under `vit.js`'s names.
 
     Layer scale multiplies the rows of the matrix before it; the classifier's kernel is
@@ -147,7 +147,7 @@ def tensors(model: WeakTr) -> dict[str, Tensor]:
         gain = gains.get(name.rpartition(".")[0], torch.tensor(1.0))
         short = name.removeprefix("backbone.").removeprefix("vit.")
         if name in rounded:
-            steps, scale = to_steps(value[0] if len(value) == 1 else value)
+            steps, scale = to_steps(value[0] if len(value) == 1 else value, levels)
             packed[short] = turned(short, steps).flatten(1).contiguous()
             packed[short.removesuffix(".weight") + ".scale"] = scale * gain
         elif ".ls1." not in name and ".ls2." not in name:

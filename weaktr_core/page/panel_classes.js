@@ -113,7 +113,7 @@ export function classesPanel(view) {
       make("div", { class: "wt-big wt-stay" }, big, words),
       make("div", { class: "wt-strip wt-stages" }, ...presses)),
   );
-  return { name: "classes", title: "Classes and masks", element, draw };
+  return { name: "classes", title: "Masks", element, draw };
 }
 
 /** A little square of a colour. */

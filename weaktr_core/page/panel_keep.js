@@ -69,7 +69,7 @@ export function keepPanel(view) {
         "of all open photos. The link restores what is set; photos stay on this machine.",
     ),
   );
-  return { name: "keep", title: "Save and share", element, draw };
+  return { name: "keep", title: "Save", element, draw };
 }
 
 function save(blob, name) {

@@ -141,5 +141,5 @@ export function patchesPanel(view) {
     ),
     colours,
   );
-  return { name: "patches", title: "Patches and colours", element, draw };
+  return { name: "patches", title: "Patches", element, draw };
 }

@@ -173,5 +173,5 @@ export function trialPanel(view) {
       ),
     ),
   );
-  return { name: "trial", title: "Heads on trial", element, draw };
+  return { name: "trial", title: "Trial", element, draw };
 }

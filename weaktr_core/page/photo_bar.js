@@ -16,8 +16,7 @@ export function openBar(view) {
   bar.setAttribute("aria-label", "the network is coming");
   const files = picker("Choose photos", { multiple: "" });
   const camera = picker("Take a photo", { capture: "environment" });
-  const hint = make("span", { class: "wt-note" }, "or drop or paste one anywhere here");
-  const own = make("div", { class: "wt-bar wt-own" }, files, camera, hint);
+  const hint = make("span", { class: "wt-note" }, "or drop one here, or paste");
   const list = make("div", { class: "wt-photos", role: "group", "aria-label": "photos" });
   const credit = make("p", { class: "wt-note wt-credit" });
   const close = button("Close this photo", () => {
@@ -25,6 +24,8 @@ export function openBar(view) {
     session.remove(gone);
     view.choosePhoto(Math.max(0, gone - 1));
   });
+
+  const own = make("div", { class: "wt-bar wt-own" }, files, camera, close, hint);
 
   function picker(text, attributes) {
     const input = make("input", {
@@ -139,7 +140,7 @@ export function openBar(view) {
     "div",
     { class: "wt-photo-bar" },
     list,
-    make("div", { class: "wt-bar" }, load, bar, close),
+    make("div", { class: "wt-bar" }, load, bar),
     own,
     credit,
   );

@@ -45,7 +45,7 @@ function along(values, outer, from, inner, to, Kind, keep) {
   return out;
 }
 
-/** (h, w, channels) -> (to[0], to[1], channels), columns first, as Pillow does. */
+/** (h, w, channels) -> (to[0], to[1], channels), columns first. */
 function resample(values, [h, w], [high, wide], channels, Kind, keep) {
   const narrow = w === wide ? values : along(values, h, w, channels, wide, Kind, keep);
   return h === high ? narrow : along(narrow, 1, h, wide * channels, high, Kind, keep);

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.backbone import Tokens
+from weaktr_core.networks.cam import WeakTr
 from weaktr_core.widgets.pack import jpeg, pack_rows
 
 PATCHES = 144

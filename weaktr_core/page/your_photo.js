@@ -12,6 +12,7 @@ import { openSession } from "./session.js";
 import { readLink } from "./state_link.js";
 import { settingOf, untouched } from "./setting.js";
 
+let copies = 0;
 const PANELS = [headsPanel, classesPanel, trialPanel, patchesPanel, keepPanel];
 
 async function render({ model, el }) {
@@ -39,9 +40,7 @@ async function render({ model, el }) {
     return view.session.open(0);
   });
   reading(view);
-  const root = layout(view);
-  el.replaceChildren(root);
-  view.draw();
+  el.replaceChildren(layout(view));
   return view.session.stop;
 }
 
@@ -89,6 +88,8 @@ function layout(view) {
   view.say = (text) => {
     say.textContent = text;
   };
+  // a page may show several: the first has the plain ids
+  const mine = document.getElementById("wt-tab-heads") ? `-${++copies}` : "";
   const panels = PANELS.map((open) => open(view));
   const tabs = panels.map(({ name, title }, i) =>
     make(
@@ -96,8 +97,8 @@ function layout(view) {
       {
         type: "button",
         role: "tab",
-        id: `wt-tab-${name}`,
-        "aria-controls": `wt-panel-${name}`,
+        id: `wt-tab-${name}${mine}`,
+        "aria-controls": `wt-panel-${name}${mine}`,
         onclick: () => show(name),
         onkeydown: (event) => {
           const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -112,9 +113,9 @@ function layout(view) {
     ),
   );
   for (const { name, element } of panels) {
-    element.id = `wt-panel-${name}`;
+    element.id = `wt-panel-${name}${mine}`;
     element.setAttribute("role", "tabpanel");
-    element.setAttribute("aria-labelledby", `wt-tab-${name}`);
+    element.setAttribute("aria-labelledby", `wt-tab-${name}${mine}`);
   }
   const bar = openBar(view);
   function show(name) {
@@ -159,13 +160,7 @@ function layout(view) {
     say,
   );
   bar.listen(root);
-  view.showTab = show;
-  panels.forEach((panel, i) => {
-    const on = panel.name === view.tab;
-    panel.element.hidden = !on;
-    tabs[i].setAttribute("aria-selected", on);
-    tabs[i].setAttribute("tabindex", on ? "0" : "-1");
-  });
+  show(view.tab);
   return root;
 }
 
