@@ -22,11 +22,10 @@ export function keepPanel(view) {
     save(blob, `${stem(photo.name)}-mask-over-photo.png`);
   }
 
-  async function masks() {
-    for (const photo of ready()) {
-      const { labels, size } = maskOf(view, photo, view.trial, LONGEST);
-      save(await palettePng(labels, size, view.data.key.colours), `${stem(photo.name)}.png`);
-    }
+  async function mask() {
+    const photo = view.now();
+    const { labels, size } = maskOf(view, photo, view.trial, LONGEST);
+    save(await palettePng(labels, size, view.data.key.colours), `${stem(photo.name)}.png`);
   }
 
   function coco() {
@@ -58,15 +57,15 @@ export function keepPanel(view) {
       "div",
       { class: "wt-bar" },
       button("Save picture", picture),
-      button("Save masks (PNG, labels as VOC stores them)", masks),
-      button("Save masks (COCO JSON)", coco),
+      button("Save mask (PNG, labels as VOC stores them)", mask),
+      button("Save all masks (COCO JSON)", coco),
     ),
     make("div", { class: "wt-bar wt-link" }, link, button("Copy link", copy)),
     make(
       "p",
       { class: "wt-note" },
-      "Masks are those of the tags, the background score and the heads as they are set now, " +
-        "of all open photos. The link restores what is set; photos stay on this machine.",
+      "Masks are those of the tags, the background score and the heads as they are set now; " +
+        "the JSON holds all open photos. The link restores what is set; photos stay on this machine.",
     ),
   );
   return { name: "keep", title: "Save", element, draw };

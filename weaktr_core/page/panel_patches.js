@@ -12,13 +12,14 @@ export function patchesPanel(view) {
     tabindex: "0",
     role: "application",
     class: "wt-over",
+    "aria-label": "the photo that asks",
     onkeydown: (event) => {
       const next = stepPatch(event, patch, view.now().grid);
       if (next !== null) choosePatch(next);
     },
   });
   onDrag(left, (event) => choosePatch(pickPatch(event, left, view.now().grid)));
-  const right = make("canvas", { role: "img", class: "wt-over" });
+  const right = make("canvas", { role: "img", class: "wt-over", "aria-label": "the other photo" });
   const words = make("p", { class: "wt-note" });
   const colours = make("div", { class: "wt-strip wt-colours" });
   const pickOther = make("span");
@@ -65,6 +66,7 @@ export function patchesPanel(view) {
       `By ${view.kind} of layer ${view.layer + 1}, ${at(patch, photo)} of ${photo.name} is most like ` +
       `${at(best, other)} of ${other.name}: cosine ${alike[best].toFixed(2)}.`;
     left.setAttribute("aria-label", `${words.textContent} Arrow keys move the patch.`);
+    right.setAttribute("aria-label", words.textContent);
   }
 
   function drawColours(each) {

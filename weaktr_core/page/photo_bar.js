@@ -68,21 +68,28 @@ export function openBar(view) {
       return value;
     } catch (error) {
       // a sentence that was written for the reader, or one that says what is broken
-      view.say(error instanceof PictureError ? error.message : `That failed: ${error.message}`);
+      const known = error instanceof PictureError;
+      view.say(known ? error.message : `That failed: ${error.message}`);
       return null;
     }
   }
 
   async function add(chosen) {
+    element.setAttribute("aria-busy", "true");
     if (session.network === "away") await start();
-    if (session.network !== "here") return;
+    if (session.network === "here") await addAll(chosen);
+    element.setAttribute("aria-busy", "false");
+  }
+
+  async function addAll(chosen) {
+    const refused = [];
     for (const file of chosen) {
-      const index = await busy(`Looking at ${file.name || "the picture"}`, (step) =>
-        session.add(file, step),
-      );
-      if (index === null) return;
-      await view.choosePhoto(index);
+      const work = (step) => session.add(file, step);
+      const index = await busy(`Looking at ${file.name || "the picture"}`, work);
+      if (index === null) refused.push(view.said());
+      else await view.choosePhoto(index);
     }
+    if (refused.length) view.say(refused.join(" "));
   }
 
   function listen(root) {

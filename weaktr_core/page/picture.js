@@ -1,7 +1,11 @@
 // A reader's file -> pixels that the network can look at, or one sentence that says why not.
 
+import { claimedSize } from "./picture_size.js";
+
 const MOST_BYTES = 50e6;
 const MOST_PIXELS = 12e6; // beyond, the browser makes it smaller first
+const MOST_DECODED = 100e6; // pixels; their colours alone take 400 MB
+const HEAD = 262144; // bytes, in which a file says what it is
 const LEAST_SIDE = 14;
 const LONGEST = 20; // times the shorter side
 export const MOST_PATCHES = 256;
@@ -43,6 +47,8 @@ export function kindOf(bytes) {
 /** Throw PictureError for a size that nothing can be made of. */
 export function checkSize(width, height) {
   const [short, long] = [Math.min(width, height), Math.max(width, height)];
+  if (width * height > MOST_DECODED)
+    throw new PictureError(`has ${Math.round((width * height) / 1e6)} megapixels; 100 are the most`);
   if (short < LEAST_SIDE)
     throw new PictureError(`is ${width} × ${height} pixels; a patch alone is ${LEAST_SIDE}`);
   if (long > LONGEST * short)
@@ -75,8 +81,10 @@ export async function readPicture(file) {
     if (!file.size) throw new PictureError("is empty");
     if (file.size > MOST_BYTES)
       throw new PictureError(`has ${Math.round(file.size / 1e6)} MB; 50 MB are the most`);
-    const head = new Uint8Array(await file.slice(0, 256).arrayBuffer());
+    const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
     const type = kindOf(head);
+    const claimed = claimedSize(head, type);
+    if (claimed) checkSize(...claimed);
     const bitmap = await decode(new Blob([file], { type }));
     checkSize(bitmap.width, bitmap.height);
     return paint(bitmap);

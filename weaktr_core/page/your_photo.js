@@ -88,6 +88,7 @@ function layout(view) {
   view.say = (text) => {
     say.textContent = text;
   };
+  view.said = () => say.textContent;
   // a page may show several: the first has the plain ids
   const mine = document.getElementById("wt-tab-heads") ? `-${++copies}` : "";
   const panels = PANELS.map((open) => open(view));
