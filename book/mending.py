@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import face
+import photo_page
 from formulas import set_formulas
 from icons import inline_icons, read_icons
 from lighter import lighten_figures, lighten_styles
@@ -81,6 +82,8 @@ def mend_site(html: Path, sources: Path, mathjax: Path | None) -> None:
             text = DESIGN.sub("", text)
         for old, new in renamed.items():
             text = text.replace(old, new)
+        if page.stem == photo_page.NAME:
+            text = photo_page.guard(text)
         page.write_text(offer_source(text, page, sources), "utf8")
     set_formulas(pages, mathjax)
 
