@@ -259,7 +259,7 @@ function arrange(view, p) {
   const wanted = sorted(view, p).map((cell) => cell.button);
   const shown = [...grid.querySelectorAll("button")];
   if (wanted.every((press, i) => press === shown[i])) return;
-  const focused = document.activeElement;
+  const focused = grid.getRootNode().activeElement;
   const rows = Array.from({ length: view.layers }, (_, i) => [
     axis(i + 1),
     ...wanted.slice(i * view.heads, (i + 1) * view.heads),
