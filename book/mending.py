@@ -7,11 +7,16 @@ import shutil
 from pathlib import Path
 
 import face
+import photo_page
 from formulas import set_formulas
 from icons import inline_icons, read_icons
+from lighter import lighten_figures, lighten_styles
 
 SEARCH = re.compile(
     r'<script src="[^"]*(?:searchtools|language_data|searchindex)\.js"></script>\s*'
+)
+DESIGN = re.compile(
+    r"<(?:link|script)[^>]*(?:sphinx-design|design-tabs)[^>]*>(?:</script>)?\s*"
 )
 SOURCE = re.compile(r'(<a href="[^"]*_sources/)(" target="_blank")')
 MENDED = (
@@ -66,11 +71,19 @@ def mend_site(html: Path, sources: Path, mathjax: Path | None) -> None:
     for template in (html / "_static").glob("*webpack-macros.html"):
         template.unlink()
     drop_dead_links(html / "_modules" / "index.html")
+    renamed = lighten_figures(html)
+    lighten_styles(html / "_static")
     pages, icons = sorted(html.rglob("*.html")), read_icons(html / "_static")
     for page in pages:
         text = inline_icons(mend(page.read_text("utf8")), icons)
         if page != html / "search.html":
             text = SEARCH.sub("", text)
+        if ' class="sd-' not in text:
+            text = DESIGN.sub("", text)
+        for old, new in renamed.items():
+            text = text.replace(old, new)
+        if page.stem == photo_page.NAME:
+            text = photo_page.guard(text)
         page.write_text(offer_source(text, page, sources), "utf8")
     set_formulas(pages, mathjax)
 

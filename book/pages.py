@@ -17,6 +17,7 @@ import nbformat
 import yaml
 
 import face
+import photo_page
 import slides
 from mending import mend_site
 from npm import npm_file
@@ -86,6 +87,7 @@ def collect(executed: Path, status: dict) -> bool:
     with (PAGES / "status.md").open("a", encoding="utf8") as page:
         page.write(status_table(minutes, status))
     face.fetch_fonts(PAGES / "vendor")
+    photo_page.put(PAGES)
     write_config()
     return minutes.keys() <= status.keys()
 

@@ -1,13 +1,19 @@
 """The doctor finds what is wrong and counts right; datasets open by what is there."""
 
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from weaktr_core.__main__ import main
+from weaktr_core.commands.common import parse_setting
+from weaktr_core.config import preset
 from weaktr_core.data import COCO, VOC2012, DataError, Sample, open_dataset
 from weaktr_core.data.doctor import examine
+from weaktr_core.data.remarks import advise_settings
 from weaktr_core.data.report import NOTES, PROBLEMS
 
 SHARED = os.environ.get("WEAKTR_SHARED")
@@ -102,7 +108,8 @@ def test_notes_do_not_spoil_the_verdict(odd, kind):
 
 
 def test_masks_of_nothing_but_ignored_pixels_are_fine():
-    assert found(sample(mask=np.full((4, 10), 255, np.uint8))) == [("unseen tag", "one")]
+    hidden = sample("two", mask=np.full((4, 10), 255, np.uint8))
+    assert found(sample(), hidden) == [("unseen tag", "two")]
 
 
 def test_a_dataset_without_masks_is_no_finding():
@@ -134,7 +141,12 @@ def test_worst_report_of_twenty_classes_has_less_than_sixty_lines():
     samples += [sample(f"z{k}", 0 * tags, wrong.T) for k in range(3)]
     samples += [sample(f"f{k}", tags[:5]) for k in range(3)]
     report = examine(Listed(*samples, classes=classes), progress=False)
-    assert {it.kind for it in report.findings} == {*PROBLEMS, *NOTES} - {"empty"}
+    assert {it.kind for it in report.findings} == {*PROBLEMS, *NOTES} - {
+        "empty",
+        "empty masks",
+        "twin",
+        "leak",
+    }
     lines = report.text().splitlines()
     assert len(lines) < 60
     assert lines[-1] == f"{len(report.problems)} problems"
@@ -146,7 +158,7 @@ def test_table_has_one_row_a_class_or_columns():
     many = tuple(f"class{k}" for k in range(80))
     data = Listed(sample(tags=np.eye(80)[2]), classes=many)
     text = examine(data, progress=False).text()
-    assert len(text.splitlines()) < 40
+    assert len(text.splitlines()) < 45
     assert all(f"{name} " in text for name in many)
 
 
@@ -185,6 +197,72 @@ def test_open_dataset_refuses_what_it_does_not_know(tmp_path):
     (tmp_path / "VOCdevkit").mkdir()
     with pytest.raises(DataError, match="JPEGImages"):
         open_dataset(tmp_path)
+
+
+def remarks_on(*tags) -> str:
+    samples = [sample(f"s{n}", it, mask=None) for n, it in enumerate(tags)]
+    return "\n".join(examine(Listed(*samples), progress=False).remarks)
+
+
+def test_classes_that_tags_cannot_teach_are_named():
+    both, bee, none = (1, 1, 0), (0, 1, 0), (0, 0, 0)
+    text = remarks_on(both, both, bee, bee, none)
+    assert "ant never without bee (2 photos)" in text and "no photo of cow" in text
+    assert "fewer than 10 photos of ant (2), bee (4)" in text
+    assert "ant and bee always together (2 photos)" in remarks_on(both, both, none)
+    assert "every photo shows bee" in remarks_on(both, bee)
+    fine = [(1, 0, 0)] * 10 + [(0, 1, 0)] * 10 + [(0, 0, 1)] * 10
+    assert remarks_on(*fine) == ""
+
+
+def photo(seed: int) -> np.ndarray:
+    blocks = np.random.default_rng(seed).integers(0, 255, (6, 8, 3), dtype=np.uint8)
+    return blocks.repeat(20, 0).repeat(20, 1)
+
+
+def test_the_same_photo_again_is_found_in_other_splits_too():
+    pictures = [photo(0), photo(1), photo(0) // 8 * 8, photo(2)[::2, ::2]]
+    train = [Sample(it, np.eye(3)[0], None, f"t{n}") for n, it in enumerate(pictures)]
+    val = [
+        Sample(it, np.eye(3)[0], None, f"v{n}") for n, it in enumerate([photo(2), photo(3)])
+    ]
+    report = examine(Listed(*train), progress=False, others={"val": Listed(*val)})
+    found = {(it.kind, it.name, it.detail) for it in report.notes}
+    assert found == {("twin", "t0", "t2"), ("leak", "t3", "v0 in val")}
+    flat = [sample(f"f{n}", mask=None) for n in range(5)]
+    assert not examine(Listed(*flat), progress=False).notes
+
+
+def test_masks_that_measure_nothing_are_a_problem_with_its_mend():
+    drawn = sample(mask=np.full((4, 10), 255, np.uint8))
+    drawn.mask[0] = 0
+    report = examine(Listed(drawn), progress=False)
+    assert [it.kind for it in report.problems] == ["empty masks"]
+    assert "labelmap.txt with the line ant:255,255,255" in report.text()
+
+
+def test_settings_have_reasons_and_json_holds_everything():
+    report = examine(Listed(sample()), progress=False, advise=True)
+    stored = json.loads(json.dumps(report.as_json(), allow_nan=False))
+    assert stored["ready"] is True and stored["classes"][0]["images"] == 1
+    assert all(it["setting"] and it["reason"] for it in stored["settings"])
+    for count, side in ((1, 20), (53, 100), (5000, 480)):
+        for text, _ in advise_settings(count, [side]):
+            preset("photos", **dict(parse_setting(it) for it in text.split()))
+
+
+def test_doctor_writes_json_and_a_contact_sheet(tmp_path, capsys):
+    names = ["雨|$x$", "</script>|\u202egod"]
+    for number in range(2):
+        Image.fromarray(photo(number)).save(tmp_path / f"{number}.png")
+    rows = "".join(f"{n}.png,{tags},train\n" for n, tags in enumerate(names))
+    (tmp_path / "tags.csv").write_text("photo,tags,split\n" + rows, "utf8")
+    out = tmp_path / "report.json"
+    sheet = tmp_path / "sheet.jpg"
+    arguments = ["doctor", str(tmp_path), "--json", str(out), "--sheet", str(sheet)]
+    assert main(arguments) == 0
+    assert json.loads(out.read_text())["read"] == 2
+    assert Image.open(sheet).size[0] > 600
 
 
 @pytest.mark.skipif(not SHARED, reason="WEAKTR_SHARED is not set: no real photos")

@@ -13,6 +13,7 @@ FLOORS = [
     {"scores"},
     {"train", "figures"},
     {"widgets"},
+    {"page"},
     {"look"},
     {"recipes"},
     {"commands"},

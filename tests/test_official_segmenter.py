@@ -10,20 +10,20 @@ from weaktr_core.networks.official import read_official_segmenter
 from weaktr_core.networks.segmenter import Segmenter
 
 
-def official_file(outputs=21, init_values=None):
+def official_file(outputs=21, init_values=None, width=48, heads=3):
     """A state dict with the official names, of random weights, and the network it is of."""
     torch.manual_seed(outputs)
     vit = VisionTransformer(
-        img_size=64, patch_size=16, embed_dim=48, depth=2, num_heads=3, num_classes=0,
+        img_size=64, patch_size=16, embed_dim=width, depth=2, num_heads=heads, num_classes=0,
         init_values=init_values, norm_layer=nn.LayerNorm, dynamic_img_size=True,
     )  # fmt: skip
-    model = Segmenter(vit, outputs - 1, decoder={"num_heads": 3}).eval()
+    model = Segmenter(vit, outputs - 1, decoder={"num_heads": heads}).eval()
     state = {}
     for key, value in model.state_dict().items():
         value = torch.randn_like(value) * 0.1
         key = key.replace("vit.", "encoder.") if key.startswith("vit.") else key
         state["encoder." + key if key.startswith("norm.") else key] = value
-    state["encoder.head.weight"] = torch.zeros(1000, 48)
+    state["encoder.head.weight"] = torch.zeros(1000, width)
     return {"model": state, "epoch": 1}
 
 

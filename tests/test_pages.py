@@ -2,9 +2,11 @@
 
 import functools
 import http.server
+import re
 import threading
 
 import axe
+import pypdf
 import pytest
 from book_site import ROOT, SITE, address, overflow, pages
 
@@ -49,11 +51,15 @@ def server():
         started.shutdown()
 
 
-def test_search_finds_a_chapter_over_http(visit, server):
-    page = visit(f"{server}/search.html?q=threshold")
+FOUND = {"threshold": "09_pseudo_labels", "cite": "research", "token": "04_class_tokens"}
+
+
+@pytest.mark.parametrize("word", FOUND)
+def test_search_finds_what_readers_look_for(visit, server, word):
+    page = visit(f"{server}/search.html?q={word}")
     page.wait_for_selector("#search-results li a", timeout=10_000)
     hrefs = page.locator("#search-results li a").evaluate_all("a => a.map(x => x.href)")
-    assert any("/09_pseudo_labels.html" in href for href in hrefs)
+    assert any(f"/{FOUND[word]}.html" in href for href in hrefs)
 
 
 def test_next_leads_through_the_whole_book(visit, server):
@@ -83,3 +89,69 @@ def test_a_chapter_prints_its_text_and_nothing_else(visit):
     assert page.locator("#jb-print-docs-body h1").is_visible()
     box = page.locator("article").bounding_box()
     assert box["width"] > 1000  # the whole sheet
+
+
+LIMIT = 2_000_000  # bytes, uncompressed: a page and all that it loads
+
+
+@pytest.mark.parametrize("name", pages())
+def test_a_page_is_light(browser, server, name, note):
+    """Everything that a reader's browser fetches who scrolls to the end."""
+    page = browser.new_page()
+    sizes = []
+    page.on("response", lambda r: sizes.append(len(r.body())))
+    page.goto(f"{server}/{name}.html")
+    page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
+    page.wait_for_load_state("networkidle")
+    page.close()
+    note(f"{name}: {sum(sizes) / 1e6:.2f} MB in {len(sizes)} files")
+    assert sum(sizes) <= LIMIT
+
+
+@pytest.mark.parametrize("name", pages())
+def test_the_dark_leaves_pictures_as_they_are(visit, name):
+    page = visit(address(name), scheme="dark")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    shown = "[...document.querySelectorAll('article img, article canvas, article .wt')]"
+    filters = page.evaluate(f"{shown}.map(e => getComputedStyle(e).filter)")
+    assert set(filters) <= {"none"}
+
+
+@pytest.mark.parametrize("name", pages())
+def test_words_of_code_fit_a_phone(visit, name):
+    page = visit(address(name), 390)
+    wide = """[...document.querySelectorAll('article code')].filter(
+        c => !c.closest('pre, table') && c.getBoundingClientRect().right > innerWidth
+    ).map(c => c.textContent)"""
+    assert page.evaluate(wide) == []
+
+
+@pytest.mark.parametrize("name", [name for name in pages() if name[0].isdigit()])
+def test_paper_has_no_empty_sheet_and_no_torn_figure(browser, name, tmp_path):
+    page = browser.new_page()
+    page.goto(address(name))
+    page.wait_for_timeout(500)
+    page.pdf(path=tmp_path / "page.pdf", format="A4")
+    page.close()
+    for number, sheet in enumerate(pypdf.PdfReader(tmp_path / "page.pdf").pages, 1):
+        lines, pictures = read_sheet(sheet)
+        assert lines or pictures, f"sheet {number} is empty"
+        top, first = max(lines, default=(0, ""))
+        torn = re.match(r"Fig\. \d+", first) and max(pictures, default=0) < top
+        assert not torn, f"sheet {number} begins with {first}"
+
+
+def read_sheet(sheet):
+    """Lines of text with their heights above the sheet's foot, and tops of its pictures."""
+    lines, pictures = [], []
+
+    def text(words, cm, tm, *_):
+        if words.strip():
+            lines.append((tm[4] * cm[1] + tm[5] * cm[3] + cm[5], words.strip()))
+
+    def picture(operator, _arguments, cm, _tm):
+        if operator == b"Do":
+            pictures.append(max(cm[5], cm[5] + cm[3]))
+
+    sheet.extract_text(visitor_text=text, visitor_operand_before=picture)
+    return lines, pictures

@@ -141,7 +141,7 @@ def test_empty_splits_and_missing_masks_are_one_line():
 def test_scenes_are_labelled_and_retrained_once(tmp_path, monkeypatch):
     monkeypatch.setenv("WEAKTR_DATA", str(tmp_path))
     splits = {"train": (16, 0), "val": (6, 1)}
-    monkeypatch.setattr("weaktr_core.data.SCENE_SPLITS", splits)
+    monkeypatch.setattr("weaktr_core.data.opening.SCENE_SPLITS", splits)
     cams = train_or_load(preset("smoke", epochs=1))
     config = seg_preset("smoke", epochs=1)
     run = retrain_or_load(config, cams)

@@ -1,8 +1,10 @@
 from . import data as data
 from . import figures as figures
 from . import labels as labels
+from . import look as look
 from . import method as method
 from . import networks as networks
+from . import recipes as recipes
 from . import scores as scores
 from . import train as train
 from . import widgets as widgets

@@ -131,6 +131,13 @@ class CamConfig(_Config):
     probe: Whole = 32
     seed: Whole = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.schedule != "one-cycle" and not self.backbone_lr:
+            raise SettingError(
+                f"backbone_lr: expected a rate above 0, which {self.schedule} divides by"
+            )
+
 
 @dataclass(frozen=True)
 class SegConfig(_Config):
@@ -173,7 +180,7 @@ class SegConfig(_Config):
     epochs: Count = 4
     batch_size: Count = 16
     optimizer: Literal["sgd", "adamw"] = "adamw"
-    lr: Rate = 1e-3
+    lr: Annotated[float, Range(above=0, high=1000)] = 1e-3
     min_lr: Rate = 1e-5
     encoder_factor: Rate = 0.1
     power: Rate = 0.9

@@ -15,12 +15,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from weaktr_core.data.photos import PHOTOS, photo
-from weaktr_core.data.transforms import resize_short_side, to_batch
+from weaktr_core.data.transforms import resize_short_side
 from weaktr_core.method import cams
 from weaktr_core.method.attention import attention_maps, record_attention
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.checkpoints import load_checkpoint
-from weaktr_core.networks.pretrained import load_vit, normalisation
+from weaktr_core.networks.network import prepare
+from weaktr_core.networks.pretrained import load_vit
 from weaktr_core.runtime import write_atomically
 from weaktr_core.train.runs import Run
 from weaktr_core.widgets.heads import explore_heads
@@ -85,19 +86,19 @@ def photo_attention(
     Raises:
         ValueError: no whole patch fits.
     """
-    vit: Any
+    owner: Any
     if isinstance(network, WeakTr):
-        vit, name = network.backbone.vit, (network.source or {})["name"]
+        owner, vit = network, network.backbone.vit
         tokens = tuple(f"token of {c}" for c in network.notes["classes"])
     else:
-        vit = load_vit(network, min(max(size, 32), 512)).eval()
-        name, tokens = network, ("class token",)
+        owner = vit = load_vit(network, min(max(size, 32), 512)).eval()
+        tokens = ("class token",)
     step = vit.patch_embed.patch_size[0]
     resized = resize_short_side(photo, fitting_size(photo.shape, size, step))
     h, w = (side // step for side in resized.shape[:2])
     seen = np.ascontiguousarray(resized[: h * step, : w * step])
     with torch.no_grad(), record_attention(vit) as layers:
-        vit.forward_features(to_batch([seen], normalisation(name)))
+        vit.forward_features(prepare(owner, seen))
     return PhotoAttention(seen, attention_maps(layers)[0].numpy(), (h, w), tokens)
 
 

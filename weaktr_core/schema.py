@@ -70,11 +70,20 @@ def check(value: Any, hint: Any, name: str) -> Any:
     """
     found = convert(value, hint, name)
     if found is _WRONG:
-        raise SettingError(f"{name}: expected {words(hint)}, came {value!r}")
+        raise SettingError(f"{name}: expected {words(hint)}, came {short(value)}")
     return found
 
 
 _WRONG: Any = object()
+
+
+def short(value: Any) -> str:
+    """A value as Python writes it, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        return "a number of too many digits"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def convert(value: Any, hint: Any, name: str) -> Any:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 from weaktr_core.commands.common import (
     DATA_HELP,
     SPLIT_HELP,
     UsageError,
     add_command,
+    is_scenes,
+    log,
     open_data,
 )
 from weaktr_core.schema import Count, argument
@@ -23,13 +27,15 @@ def add_doctor(commands) -> None:
         doctor_command,
         "Look through a dataset and report what is in it and what is wrong.",
         "Reads every image as training will: files that are missing or cut off, tags "
-        "that are no class, masks that do not fit. PROBLEMs stop a training or spoil "
-        "what it learns; a note can be right as it is. Exit code 1 where there is a "
-        "problem.",
+        "that are no class, masks that do not fit, photos that are in train and in val. "
+        "PROBLEMs stop a training or spoil what it learns; a note can be right as it is. "
+        "Exit code 1 where there is a problem.",
         ["my_photos", "my_photos --split val", "scenes:20"],
     )
     command.add_argument("data", help=DATA_HELP)
     command.add_argument("--split", default="train", help=SPLIT_HELP)
+    command.add_argument("--json", help="also write the report here")
+    command.add_argument("--sheet", help="also write a contact sheet here, a JPEG")
     command.add_argument(
         "--limit", type=argument(Count), help="look at the first LIMIT images only"
     )
@@ -38,8 +44,39 @@ def add_doctor(commands) -> None:
 def doctor_command(arguments: argparse.Namespace) -> None:
     """Print the report."""
     from weaktr_core.data.doctor import examine
+    from weaktr_core.runtime import write_json
 
-    report = examine(open_data(arguments.data, arguments.split), arguments.limit)
+    data = open_data(arguments.data, arguments.split)
+    of_ones_own = not is_scenes(arguments.data)
+    others = other_splits(arguments) if of_ones_own else {}
+    report = examine(data, arguments.limit, others=others, advise=of_ones_own)
     sys.stdout.write(report.text() + "\n")
+    if arguments.json:
+        write_json(Path(arguments.json), report.as_json())
+    if arguments.sheet:
+        write_contacts(data, Path(arguments.sheet))
     if not report.ready:
         raise UsageError(f"{arguments.data}: {report.verdict}")
+
+
+def other_splits(arguments: argparse.Namespace) -> dict:
+    """The photos that measure, beside any that train; beside them those of train."""
+    from weaktr_core.data import DataError
+
+    other = "train" if arguments.split == "val" else "val"
+    with suppress(DataError):
+        return {other: open_data(arguments.data, other)}
+    return {}
+
+
+def write_contacts(data, path: Path) -> None:
+    """The first photos with their names and tags, broken ones left out."""
+    from weaktr_core.data import DataError
+    from weaktr_core.figures.sheet import CONTACTS, save_contacts
+
+    samples = []
+    for index in range(min(CONTACTS, len(data))):
+        with suppress(DataError):
+            samples.append(data[index])
+    save_contacts(samples, data.classes, path)
+    log(f"contact sheet: {path}")

@@ -105,7 +105,7 @@ def evaluate_seg_command(arguments: argparse.Namespace) -> None:
         batch_size=16,
     )
     if scores is None:
-        sys.stdout.write("no masks: nothing was measured\n")
+        sys.stdout.write("no mask shows a class: nothing was measured\n")
         return
     how = dict(ratios=ratios, ensemble=arguments.ensemble, crf=arguments.crf)
     sys.stdout.write(f"{scores.as_text()}\n{how}\n")

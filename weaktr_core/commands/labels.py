@@ -97,7 +97,9 @@ def choose_threshold(wanted: str | float, data, cams: Path) -> float:
     if wanted == "peek":
         sweep = sweep_cams(data, cams)
         if sweep is None:
-            raise UsageError("--threshold peek: this data has no masks to peek at")
+            raise UsageError(
+                "--threshold peek: no mask of this data shows a class; doctor says more"
+            )
         return float(sweep.thresholds[sweep.best])
     if wanted == "otsu":
         return label_free_threshold(scores for scores, _ in read_cams(data, cams))
@@ -128,5 +130,7 @@ def write_label_scores(out: Path, recipe, chosen: str | float, matrix) -> None:
     line = f"threshold {recipe.threshold:.3f} ({chosen}), {crf}"
     if matrix is not None:
         line += f", mIoU {100 * matrix.miou:.1f} % against the true masks"
+    else:
+        line += ", not measured: no true mask shows a class"
     sys.stdout.write(f"{line}\n")
     log(f"done: {out / 'masks'}, overview {out / 'sheet.jpg'}")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from weaktr_core.labels.photos import Segmented
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+OTHER_ENDINGS = {".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".nef", ".arw", ".gif"}
+"""Photos that are not read; in a folder they are named rather than passed over."""
 
 
 def add_segment(commands) -> None:
@@ -181,19 +183,26 @@ def find_photos(given: Sequence[str]) -> dict[str, Path]:
     for path in map(Path, given):
         if not path.exists():
             raise UsageError(f"{path}: no such photo or folder")
-        inside = sorted(path.iterdir()) if path.is_dir() else [path]
-        photos = [p for p in inside if p.suffix.lower() in PHOTO_ENDINGS and p.is_file()]
-        if path.is_dir() and not photos:
-            endings = " ".join(sorted(PHOTO_ENDINGS))
-            raise UsageError(f"{path}: no photo in this folder (looked for {endings})")
-        paths += photos if path.is_dir() else [path]
+        paths += photos_in(path) if path.is_dir() else [path]
     named: dict[str, Path] = {}
     for path in dict.fromkeys(paths):
-        name, number = path.stem, 2
+        stem = path.stem.encode("utf8", "replace").decode()  # names that are no UTF-8
+        name, number = stem, 2
         while name in named:
-            name, number = f"{path.stem}-{number}", number + 1
+            name, number = f"{stem}-{number}", number + 1
         named[name] = path
     return named
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """Photos of a folder by their endings, those that cannot be read among them."""
+    known = PHOTO_ENDINGS | OTHER_ENDINGS
+    photos = [it for it in sorted(folder.iterdir()) if it.suffix.lower() in known]
+    photos = [it for it in photos if it.is_file()]
+    if not photos:
+        endings = " ".join(sorted(PHOTO_ENDINGS))
+        raise UsageError(f"{folder}: no photo in this folder (looked for {endings})")
+    return photos
 
 
 def read_photo(path: Path) -> np.ndarray:
@@ -201,6 +210,9 @@ def read_photo(path: Path) -> np.ndarray:
     from weaktr_core.data import DataError
     from weaktr_core.data.files import read_image
 
+    if path.suffix.lower() in OTHER_ENDINGS:
+        kind = path.suffix[1:].upper()
+        raise DataError(f"{path}: expected JPEG, PNG, WebP, BMP or TIFF, came {kind}")
     photo = read_image(path, upright=True)
     height, width = photo.shape[:2]
     if max(height, width) > 8 * min(height, width):
@@ -226,6 +238,7 @@ class Desk:
 
     def write(self, name: str, photo: np.ndarray, found: Segmented, segmenter) -> None:
         """Mask, overlay, and an explorer while there are some left."""
+        from weaktr_core.figures.fonts import drawable_names
         from weaktr_core.figures.segmentation import save_overlay
         from weaktr_core.labels.files import write_mask
         from weaktr_core.labels.photos import CamSegmenter
@@ -238,7 +251,8 @@ class Desk:
         for k in found.probabilities:
             coloured[found.labels == k + 1] = self.slots[k] + 1
         slots = [self.slots[k] + 1 for k in found.probabilities] or [0]
-        legend = dict(zip(slots, found.phrases(self.classes), strict=True))
+        names = drawable_names(self.classes)
+        legend = dict(zip(slots, found.phrases(names), strict=True))
         path = self.folder / "overlays" / f"{name}.jpg"
         save_overlay(photo, coloured, legend, path)
         if isinstance(segmenter, CamSegmenter) and self.explored < self.explorers:

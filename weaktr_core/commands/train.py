@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -113,8 +114,16 @@ def add_training_arguments(command, run: str, presets: dict) -> None:
 
 def open_training_data(arguments: argparse.Namespace, scene_size: int):
     """The images to train on and those to measure with, and a line that says so."""
+    from weaktr_core.data.files import shorten
+
     train = open_data(arguments.data, arguments.split, scene_size)
     val = open_data(arguments.data, arguments.val, scene_size)
+    if train.classes != val.classes:
+        ours, theirs = (shorten(it.classes, 4) for it in (train, val))
+        raise UsageError(
+            f"{arguments.data}: expected the same classes in {arguments.split} and "
+            f"{arguments.val}, came {ours} and {theirs}"
+        )
     if os.environ.get("RANK", "0") == "0":
         log(f"{len(train)} images to train on, {len(val)} to measure with, "
             f"{len(train.classes)} classes")  # fmt: skip
@@ -125,6 +134,25 @@ def configure(make: Callable[..., Any], arguments: argparse.Namespace) -> Any:
     """The preset asked for, or the one that fits the data, with ``--set`` applied."""
     name = arguments.preset or ("laptop" if is_scenes(arguments.data) else "photos")
     try:
-        return make(name, **dict(parse_setting(text) for text in arguments.set))
+        config = make(name, **dict(parse_setting(text) for text in arguments.set))
     except ValueError as error:
         raise UsageError(f"--set: {error}") from None
+    check_backbone(config.backbone)
+    return config
+
+
+def check_backbone(name: str) -> None:
+    """Complain about a name that timm lacks, or that is no plain ViT, before any work."""
+    import timm
+
+    from weaktr_core.networks.pretrained import ALIASES
+
+    base = ALIASES.get(name, name).partition(".")[0]
+    families = ("vision_transformer", "eva", "deit")
+    known = [it for family in families for it in timm.list_models(module=family)]
+    if base not in known:
+        near = difflib.get_close_matches(base, known, 3) or ["dinov2-s", "deit-s", "vit-s"]
+        raise UsageError(
+            f"--set backbone: expected a ViT of timm, such as {', '.join(near)}, "
+            f"came {name!r}"
+        )

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from weaktr_core.data.files import shorten
+from weaktr_core.data.remarks import advise_settings, mask_remark, tag_remarks
 from weaktr_core.data.report import Finding, Report
-from weaktr_core.data.sample import IGNORE, DataError, Sample, TaggedDataset
+from weaktr_core.data.sample import (
+    IGNORE,
+    DataError,
+    Sample,
+    TaggedDataset,
+    without_masks,
+)
+from weaktr_core.data.twins import Look, find_twins, look_at
 
 
 def examine(
-    dataset: TaggedDataset, limit: int | None = None, progress: bool = True
+    dataset: TaggedDataset,
+    limit: int | None = None,
+    progress: bool = True,
+    others: Mapping[str, TaggedDataset] | None = None,
+    advise: bool = False,
 ) -> Report:
     """Read every sample and collect what is wrong instead of stopping at it.
 
@@ -22,6 +36,8 @@ def examine(
         dataset: anything that yields ``Sample``.
         limit: look at the first ``limit`` images only.
         progress: show a progress bar.
+        others: further splits by name, whose photos are looked at for twins only.
+        advise: suggest settings for training, from the number and size of the photos.
 
     Returns:
         The report; ``report.text()`` is for reading, ``report.ready`` for code.
@@ -36,7 +52,25 @@ def examine(
             tally.note("unreadable", f"image {index}", str(error))
             continue
         tally.add(sample)
-    return tally.report(total, seen)
+    for split, other in (others or {}).items():
+        tally.looks += list(looks_of(split, other, limit, progress))
+    report = tally.report(total, seen)
+    if not advise:
+        return report
+    sides = [min(size) for size in tally.sizes]
+    return replace(report, settings=tuple(advise_settings(total, sides)))
+
+
+def looks_of(
+    split: str, dataset: TaggedDataset, limit: int | None, progress: bool
+) -> Iterator[Look]:
+    """How the photos of another split look; broken ones are its own report's matter."""
+    images = without_masks(dataset)
+    count = len(images) if limit is None else min(limit, len(images))
+    for index in tqdm(range(count), desc=split, unit="image", disable=not progress):
+        with suppress(DataError, OSError):
+            sample = images[index]
+            yield look_at(sample.name, split, sample.image)
 
 
 @dataclass
@@ -49,6 +83,7 @@ class _Tally:
     sizes: list[tuple[int, ...]] = field(default_factory=list)
     tags: list[np.ndarray] = field(default_factory=list)
     maskless: list[str] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
     pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
 
     def note(self, kind: str, name: str, detail: str) -> None:
@@ -62,6 +97,7 @@ class _Tally:
         self.names[sample.name] += 1
         self.sizes.append(sample.image.shape[:2])
         self.tags.append(sample.tags > 0)
+        self.looks.append(look_at(sample.name, "", sample.image))
         if not sample.tags.any():
             self.note("no tag", sample.name, "teaches only what is absent")
         if sample.mask is None:
@@ -96,6 +132,12 @@ class _Tally:
         if len(self.maskless) < len(self.sizes):
             for name in self.maskless:
                 self.note("no mask", name, "cannot be scored")
+        for one, other in find_twins(self.looks):
+            if not one.split:  # of the split that is examined, the other perhaps not
+                where = f" in {other.split}" * bool(other.split)
+                self.note("leak" if where else "twin", one.name, f"{other.name}{where}")
+        if remark := mask_remark(self.classes, self.pixels) if any_tag(self.tags) else None:
+            self.note("empty masks", "masks", remark)
         if not seen:
             self.note("empty", "dataset", "it has no image")
         sizes = np.array(self.sizes or [(0, 0)])
@@ -114,7 +156,13 @@ class _Tally:
             widths=(int(left), int(right)),
             tags=(int(each.min()), float(each.mean()), int(each.max())),
             findings=tuple(self.findings),
+            remarks=tuple(tag_remarks(self.classes, tags)) if self.tags else (),
         )
+
+
+def any_tag(tags: list[np.ndarray]) -> bool:
+    """Whether any photo shows anything."""
+    return any(it.any() for it in tags)
 
 
 def _fault(sample: Sample, num_classes: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ PROBLEMS = {
     "mask id": "mask value that is no class",
     "untagged class": "class in the mask but not in the tags",
     "duplicate": "name used more than once",
+    "empty masks": "masks that measure nothing",
     "empty": "nothing to look at",
 }
 """Kinds of finding that stop a run or spoil what it learns, with their headings."""
@@ -24,6 +26,8 @@ NOTES = {
     "no tag": "no tag at all",
     "unseen tag": "class in the tags but not in the mask",
     "no mask": "no mask, where other images have one",
+    "twin": "looks the same as another photo",
+    "leak": "looks the same as a photo of another split: scores will flatter",
 }
 """Kinds of finding that can be right: an object may hide under ignored pixels."""
 
@@ -56,6 +60,8 @@ class Report:
         widths: the same for the width.
         tags: fewest, mean and most tags of an image.
         findings: problems and notes in the order they were found.
+        remarks: sentences on what the tags as a whole can teach.
+        settings: settings that fit so many photos, and the reason of each.
     """
 
     classes: tuple[str, ...]
@@ -69,6 +75,8 @@ class Report:
     widths: tuple[int, int]
     tags: tuple[int, float, int]
     findings: tuple[Finding, ...]
+    remarks: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
     @property
     def problems(self) -> tuple[Finding, ...]:
@@ -104,8 +112,30 @@ class Report:
 
     def text(self) -> str:
         """The report for a terminal: statistics, findings, and last the verdict."""
-        blocks = [self._summary(), self._table(), self._listing(), [self.verdict]]
+        advice = [f"advice: {remark}" for remark in self.remarks]
+        advice += [f"setting: {value}, {reason}" for value, reason in self.settings]
+        blocks = [self._summary(), self._table(), self._listing(), advice, [self.verdict]]
         return "\n\n".join("\n".join(block) for block in blocks if block)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        shares = self.shares[1:].tolist() if self.masks else [None] * len(self.classes)
+        rows = zip(self.classes, self.images.tolist(), shares, strict=True)
+        return dict(
+            ready=self.ready,
+            total=self.total,
+            seen=self.seen,
+            read=self.read,
+            masks=self.masks,
+            heights=self.heights,
+            widths=self.widths,
+            tags=self.tags,
+            classes=[dict(name=n, images=i, pixels=s) for n, i, s in rows],
+            problems=[vars(it) for it in self.problems],
+            notes=[vars(it) for it in self.notes],
+            remarks=self.remarks,
+            settings=[dict(setting=s, reason=r) for s, r in self.settings],
+        )
 
     def _summary(self) -> list[str]:
         seen = f"first {self.seen} of {self.total}" if self.seen < self.total else "all"

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from PIL import Image
 from skimage.segmentation import find_boundaries
 
+from weaktr_core.figures.fonts import drawable_names, plain_text
 from weaktr_core.figures.maps import show_image
 from weaktr_core.figures.style import HEAT, class_colours, new_axes, new_grid
 
@@ -44,8 +45,9 @@ def show_confusion(counts: np.ndarray, classes: Sequence[str]) -> Axes:
 
 def save_confusion(counts: np.ndarray, classes: Sequence[str], path: Path) -> None:
     """Write `show_confusion` as a picture."""
-    show_confusion(counts, classes)
-    plt.savefig(path, dpi=120)
+    with plain_text():
+        show_confusion(counts, drawable_names(classes))
+        plt.savefig(path, dpi=120)
     plt.close()
 
 
@@ -116,7 +118,8 @@ def save_overlay(
     with plt.rc_context({"figure.figsize": (size[0] / 100, size[1] / 100)}):
         figure, axes = plt.subplots(facecolor="white")
         figure.subplots_adjust(0, 0, 1, 1)
-    show_labelled(image, labels, legend, axes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100, bbox_inches="tight", pad_inches=0.08)
+    with plain_text():
+        show_labelled(image, labels, legend, axes)
+        figure.savefig(path, dpi=100, bbox_inches="tight", pad_inches=0.08)
     plt.close(figure)

@@ -1,1 +1,5 @@
 """Maps → masks: views, windows, CRF, recipe, files. Never sees the truth."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

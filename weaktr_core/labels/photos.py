@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from weaktr_core.data.transforms import resize_short_side
 from weaktr_core.labels.crf import CrfSettings, crf_on_probabilities
 from weaktr_core.labels.recipe import LabelRecipe
+from weaktr_core.labels.sizes import WORKING_SIDE, at_most, enlarge
 from weaktr_core.labels.views import View, infer_cams, tagged_scores
 from weaktr_core.labels.windows import predict
 from weaktr_core.method.grid import map_to_image
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.segmenter import Segmenter
-
-WORKING_SIDE = 640  # pixels of the longer side; the CRF's reach is meant for such photos
 
 
 @dataclass(frozen=True)
@@ -136,26 +134,3 @@ class MaskSegmenter:
         counts = np.bincount(labels.ravel(), minlength=2)[1:]
         order = [int(k) for k in np.argsort(-counts, kind="stable") if counts[k]]
         return Segmented(labels, dict.fromkeys(order))
-
-
-def at_most(photo: np.ndarray, side: int) -> np.ndarray:
-    """Shrink a photo whose longer side has more pixels."""
-    height, width = photo.shape[:2]
-    if max(height, width) <= side:
-        return photo
-    factor = side / max(height, width)
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    # a copy, since the CRF refuses the read-only view that np.asarray would give
-    return np.array(Image.fromarray(photo).resize(size, Image.Resampling.BICUBIC))
-
-
-def enlarge(labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A label map at another (height, width): each label is stretched softly, best wins."""
-    if labels.shape == size:
-        return labels
-    result, best = np.zeros(size, np.uint8), np.full(size, -1, np.int16)
-    for label in np.unique(labels):
-        area = Image.fromarray((labels == label).astype(np.uint8) * 255)
-        value = np.asarray(area.resize(size[::-1], Image.Resampling.BILINEAR), np.int16)
-        result, best = np.where(value > best, label, result), np.maximum(value, best)
-    return result.astype(np.uint8)

@@ -10,6 +10,7 @@ from skimage.filters import threshold_otsu
 
 from weaktr_core.data.sample import IGNORE, DataError
 from weaktr_core.labels.crf import CrfSettings, crf_on_labels
+from weaktr_core.labels.sizes import WORKING_SIDE, at_most, enlarge, shrink
 
 
 def best_class(scores: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -84,7 +85,16 @@ class LabelRecipe:
     def __call__(
         self, image: np.ndarray, scores: np.ndarray, classes: np.ndarray
     ) -> np.ndarray:
-        """Photo (height, width, 3), scores (P, height, width) → labels uint8."""
+        """Photo (height, width, 3), scores (P, height, width) → labels uint8.
+
+        A CRF takes minutes and gigabytes for a photo of 12 megapixels, and its reach is
+        in pixels: it works at 640 of the longer side, and its labels are enlarged.
+        """
+        if self.crf is not None:
+            small = at_most(image, WORKING_SIDE)
+            if small.shape != image.shape:
+                labels = self(small, shrink(scores, small.shape[:2]), classes)
+                return enlarge(labels, image.shape[:2])
         if not self.ignore_band:
             return self._label(image, scores, classes, self.threshold)
         low, high = (self.threshold + side * self.ignore_band for side in (-1, 1))

@@ -6,3 +6,9 @@ from .attention import LayerRecord as LayerRecord
 from .attention import attention_maps as attention_maps
 from .attention import record_attention as record_attention
 from .decoder import MaskTransformer as MaskTransformer
+from .grid import grid_size as grid_size
+from .grid import map_to_image as map_to_image
+from .grid import tokens_to_map as tokens_to_map
+from .losses import gradient_clipping_loss as gradient_clipping_loss
+from .losses import tag_loss as tag_loss
+from .losses import three_head_loss as three_head_loss

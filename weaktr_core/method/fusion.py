@@ -2,8 +2,8 @@
 
 Every class maps the records of a forward pass to head weights (B, L, H), layer
 first, head second. They differ in what they look at: that is the one method
-`features` of the adaptive ones; the others look at nothing. An adaptive one first
-`pool`s what it sees, which learns nothing, then `weigh`s it.
+`features` of the adaptive ones; the others look at nothing. An adaptive one works in
+two steps: `pool` gathers what it sees and learns nothing, `weigh` makes weights of it.
 
 Source: WeakTr, arXiv 2304.01184, section III-B, adaptive attention fusion (AAF).
 """

@@ -1,3 +1,4 @@
+from . import official as official
 from .backbone import ClassTokenViT as ClassTokenViT
 from .backbone import Tokens as Tokens
 from .cam import CamOutput as CamOutput

@@ -28,7 +28,7 @@ class CheckpointError(WeakTrError):
     """A checkpoint that is missing, broken or of another kind: one line."""
 
 
-def save_checkpoint(path: Path, model: Network, **notes: Any) -> None:
+def save_checkpoint(path: str | Path, model: Network, **notes: Any) -> None:
     """Write a model built by ``from_timm``, with all that rebuilds it.
 
     Args:
@@ -49,7 +49,7 @@ def save_checkpoint(path: Path, model: Network, **notes: Any) -> None:
     )
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     metadata = {"weaktr": json.dumps(about)}
-    write_atomically(path, lambda part: save_file(state, part, metadata=metadata))
+    write_atomically(Path(path), lambda part: save_file(state, part, metadata=metadata))
 
 
 def load_checkpoint(path: str | Path) -> WeakTr:

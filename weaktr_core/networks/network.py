@@ -37,7 +37,8 @@ class Network(nn.Module):
     def __init__(self, vit: TimmViT, num_classes: int, options: dict[str, Any]):
         super().__init__()
         self.num_classes, self.options = num_classes, options
-        self.statistics: Statistics | None = statistics_of(vit)
+        known = hasattr(vit, "pretrained_cfg")
+        self.statistics: Statistics | None = statistics_of(vit) if known else None
         self.source: dict[str, Any] | None = None
         self.notes: dict[str, Any] = {}
 
@@ -96,15 +97,17 @@ def prepare(
     if len({array.shape for array in arrays}) != 1:
         came = ", ".join(f"{a.shape[0]} x {a.shape[1]}" for a in arrays) or "none"
         raise ValueError(f"a batch wants photos of one size, came {came}")
-    statistics = statistics_of(model)
-    if statistics is None:
-        raise ValueError("nobody knows how this network's input is normalised")
-    return to_batch(arrays, statistics).to(next(model.parameters()).device)
+    return to_batch(arrays, statistics_of(model)).to(next(model.parameters()).device)
 
 
-def statistics_of(model: nn.Module) -> Statistics | None:
-    """Mean and standard deviation: its own, else those timm knows; None if unknown."""
+def statistics_of(model: nn.Module) -> Statistics:
+    """Mean and standard deviation of a network's input: its own, else those timm knows.
+
+    Raises:
+        ValueError: where neither is known.
+    """
     if (own := getattr(model, "statistics", None)) is not None:
         return own
-    config = getattr(model, "pretrained_cfg", None)
-    return config and (tuple(config["mean"]), tuple(config["std"]))
+    if (config := getattr(model, "pretrained_cfg", None)) is None:
+        raise ValueError("nobody knows how this network's input is normalised")
+    return tuple(config["mean"]), tuple(config["std"])

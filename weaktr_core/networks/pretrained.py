@@ -72,13 +72,6 @@ def load_vit(
     return vit
 
 
-def normalisation(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation a timm model was trained with, from timm's config."""
-    config = timm.get_pretrained_cfg(full_name(name))
-    assert config is not None
-    return tuple(config.mean), tuple(config.std)
-
-
 def check_hub(name: str) -> None:
     """Fail fast and clearly where timm would try an unreachable hub for a minute."""
     from huggingface_hub import constants, try_to_load_from_cache

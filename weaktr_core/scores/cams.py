@@ -110,7 +110,7 @@ def evaluate_cams(
     truth = np.stack(tags)
     return CamScores(
         ap={n: average_precision(np.concatenate(v), truth) for n, v in logits.items()},
-        sweeps={s: c.sweep for s, c in counters.items() if c.images},
+        sweeps={s: c.sweep for s, c in counters.items() if c.informed},
         head_weights=np.concatenate(weights),
         maps=kept,
     )
@@ -157,6 +157,8 @@ def scores_as_json(
     scores: CamScores, classes: Sequence[str], threshold: float | None = None
 ) -> dict:
     """The same numbers, all of them, as fractions."""
+    # JSON has no NaN: null where no image has a class
+    mean_ap = {n: None if np.isnan(v) else v for n, v in scores.mean_ap.items()}
     stages = {}
     for stage, sweep in scores.sweeps.items():
         per_class = zip(["background", *classes], sweep.iou[sweep.best], strict=True)
@@ -166,7 +168,7 @@ def scores_as_json(
             miou_at_threshold=None if threshold is None else miou_at(sweep, threshold),
             iou={name: float(v) for name, v in per_class if not np.isnan(v)},
         )
-    return dict(mean_ap=scores.mean_ap, threshold=threshold, stages=stages)
+    return dict(mean_ap=mean_ap, threshold=threshold, stages=stages)
 
 
 def miou_at(sweep: Sweep, threshold: float) -> float:

@@ -20,17 +20,17 @@ from weaktr_core.scores.metrics import (
 
 
 def sweep_cams(dataset: TaggedDataset, cams: Path) -> Sweep | None:
-    """Every threshold against the true masks, which is peeking; None without masks."""
+    """Every threshold against the true masks, which is peeking; None if they show none."""
     counter = SweepCounter(THRESHOLDS, len(dataset.classes))
     for sample in tqdm(dataset, desc="sweep", unit="image"):
         if sample.mask is not None:
             scores, classes = read_cam(cams / f"{sample.name}.npz")
             counter.update(ScoredImage(scores, classes, sample.mask))
-    return counter.sweep if counter.images else None
+    return counter.sweep if counter.informed else None
 
 
 def measure_masks(dataset: TaggedDataset, folder: Path) -> ConfusionMatrix | None:
-    """Counts of pseudo-masks against the true ones; None where there are none.
+    """Counts of pseudo-masks against the true ones; None where these show no class.
 
     255 of a pseudo-mask counts as background.
 
@@ -44,4 +44,4 @@ def measure_masks(dataset: TaggedDataset, folder: Path) -> ConfusionMatrix | Non
             path = folder / f"{sample.name}.png"
             labels = check_size(read_mask(path), sample.image, path)
             matrix.update(sample.mask, np.where(labels == IGNORE, 0, labels))
-    return matrix if matrix.counts.any() else None
+    return matrix if matrix.informed else None

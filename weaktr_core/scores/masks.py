@@ -91,7 +91,7 @@ def evaluate_segmenter(
         progress: show a bar.
 
     Returns:
-        Scores; None where no image has a mask.
+        Scores; None where no mask shows a class.
 
     Raises:
         DataError: where the dataset has no image at all.
@@ -119,7 +119,7 @@ def evaluate_segmenter(
         bar.update(len(batch))
     bar.close()
     model.train(was_training)
-    return SegScores(matrix, dataset.classes) if matrix.counts.any() else None
+    return SegScores(matrix, dataset.classes) if matrix.informed else None
 
 
 def averaged_blocks(model: Segmenter) -> Callable[[Tensor], Tensor]:

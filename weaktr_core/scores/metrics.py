@@ -42,6 +42,15 @@ class ConfusionMatrix:
         self.counts += flat.reshape(size, size)
 
     @property
+    def informed(self) -> bool:
+        """Whether some true pixel shows a class: background alone measures nothing.
+
+        Masks of 0 and 255, which other tools draw of one class, are background and
+        "do not count" here: whatever is predicted as background would be perfect.
+        """
+        return bool(self.counts[1:].any())
+
+    @property
     def iou(self) -> np.ndarray:
         """(C,) intersection over union; NaN for classes neither there nor predicted."""
         return iou(self.counts)
@@ -170,6 +179,11 @@ class SweepCounter:
         flat = np.bincount(cell + count[kept], minlength=self.beaten.size)
         self.beaten += flat.reshape(self.beaten.shape)
         self.images += 1
+
+    @property
+    def informed(self) -> bool:
+        """As `ConfusionMatrix.informed`."""
+        return bool(self.beaten[1:].any())
 
     @property
     def sweep(self) -> Sweep:

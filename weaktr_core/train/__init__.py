@@ -1,1 +1,5 @@
 """A loop that knows no model, steps that know no loop, runs on disk."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

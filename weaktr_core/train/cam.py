@@ -16,6 +16,7 @@ from weaktr_core.data.sample import TaggedDataset
 from weaktr_core.data.transforms import TaggedTensors, train_transform
 from weaktr_core.method.losses import three_head_loss
 from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.network import statistics_of
 from weaktr_core.runtime import seed_everything
 from weaktr_core.scores.cams import CamScores, evaluate_cams
 from weaktr_core.train.loop import fit, freeze_layers
@@ -35,8 +36,7 @@ class CamStage:
         self.config, self.val = config, val
         self.model = build_cam_network(config, train.classes)
         freeze_layers(self.model.backbone.vit, config.frozen_layers)
-        statistics = self.model.statistics
-        assert statistics is not None, "timm's networks know theirs"
+        statistics = statistics_of(self.model)
         self.optimizer: torch.optim.Optimizer = build_optimizer(self.model, config)
         transform = train_transform(config.augment, config.img_size, statistics)
         self.data = TaggedTensors(train, transform)

@@ -12,6 +12,7 @@ from weaktr_core.config import SegConfig
 from weaktr_core.data.masked import MaskedTensors, SegTransform
 from weaktr_core.data.sample import IGNORE, TaggedDataset
 from weaktr_core.method.losses import gradient_clipping_loss
+from weaktr_core.networks.network import statistics_of
 from weaktr_core.networks.segmenter import Segmenter
 from weaktr_core.runtime import seed_everything
 from weaktr_core.scores.masks import evaluate_segmenter
@@ -34,8 +35,7 @@ class SegStage:
         self.config, self.val = config, val
         self.model = build_segmenter(config, train.classes)
         freeze_layers(self.model.vit, config.frozen_layers)
-        statistics = self.model.statistics
-        assert statistics is not None, "timm's networks know theirs"
+        statistics = statistics_of(self.model)
         self.optimizer = build_optimizer(self.model, config)
         transform = SegTransform(
             config.short_side or config.img_size,

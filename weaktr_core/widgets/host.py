@@ -43,9 +43,9 @@ def choose_host(wanted: str | None = None) -> str:
     return "html" if missing or "google.colab" in sys.modules else "live"
 
 
-def module_source(name: str) -> str:
+def module_source(name: str, folder: Path = FOLDER) -> str:
     """The ES module of an explorer with all that it imports, see `bundle.bundle`."""
-    return bundle(FOLDER / f"{name}.js")
+    return bundle(folder / f"{name}.js")
 
 
 def explorer(
@@ -100,8 +100,15 @@ def live_class(name: str, state: dict[str, Any]) -> Callable[..., Any]:
 class Page:
     """An explorer as HTML that needs no kernel, no server and no network."""
 
-    def __init__(self, name: str, state: dict[str, Any], sentence: str, poster: str):
-        self.name, self.state = name, state
+    def __init__(
+        self,
+        name: str,
+        state: dict[str, Any],
+        sentence: str,
+        poster: str,
+        folder: Path = FOLDER,
+    ):
+        self.name, self.state, self.folder = name, state, folder
         self.sentence, self.poster = sentence, poster
         digest = hashlib.sha256(json.dumps(state).encode()).hexdigest()[:8]
         self.id = f"wt-{name}-{digest}-{next(_serial)}"
@@ -123,7 +130,9 @@ class Page:
 
     def script(self) -> str:
         """The module with a model that keeps its state in the page."""
-        source = module_source(self.name).replace("export default", "const explorer =")
+        source = module_source(self.name, self.folder).replace(
+            "export default", "const explorer ="
+        )
         # a block of its own: several explorers on a page must not share names
         return (
             "{\n" + source + f'\nconst root = document.getElementById("{self.id}");\n'

@@ -1,0 +1,49 @@
+"""Less to load for the same sight: figures as WebP, of the icon font only what is used."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fontTools import subset
+from PIL import Image
+
+HEAVY = 60_000  # bytes of a PNG from which on WebP is worth it
+QUALITY = 92  # of 100
+# rules that give a class its letter of the icon font; icons in pages are drawn already
+CLASSES = re.compile(
+    r'(?:\.fa-[\w-]+(?::{1,2}before)?,?)+\{(?:--fa:|content:)"[^"]*"[^}]*\}'
+)
+LETTER = re.compile(r"\\(f[0-9a-f]{3})|([\ue000-\uf8ff])")
+FONT = "fa-solid-900"
+WOFF = re.compile(rf'url\([^)]*{FONT}\.woff2\) ?format\("woff2"\),')
+
+
+def lighten_figures(html: Path) -> dict[str, str]:
+    """Heavy PNGs of the site become WebP; old name → new name, for the pages."""
+    renamed = {}
+    for path in sorted((html / "_images").glob("*.png")):
+        if path.stat().st_size > HEAVY:
+            new = path.with_suffix(".webp")
+            Image.open(path).save(new, quality=QUALITY, method=4)
+            path.unlink()
+            renamed[f"_images/{path.name}"] = f"_images/{new.name}"
+    return renamed
+
+
+def lighten_styles(static: Path) -> None:
+    """Cut the icon font to the letters that style sheets still name."""
+    sheets = sorted(static.rglob("*.css"))
+    letters: set[int] = set()
+    for sheet in sheets:
+        text = WOFF.sub("", CLASSES.sub("", sheet.read_text("utf8")))
+        sheet.write_text(text, "utf8")
+        letters |= {
+            int(m[1], 16) if m[1] else ord(m[2]) for m in LETTER.finditer(text)
+        }
+    for path in static.rglob(f"{FONT}.ttf"):
+        font = subset.load_font(str(path), subset.Options())
+        cut = subset.Subsetter()
+        cut.populate(unicodes=letters)
+        cut.subset(font)
+        font.save(path)

@@ -1,0 +1,108 @@
+"""What a whole dataset can and cannot teach: remarks on its tags, and settings for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+
+import numpy as np
+
+from weaktr_core.data.files import shorten
+
+FEW = 10
+"""Photos of a class below which little can be expected."""
+
+PAIRS = 5
+"""How many classes that hide behind others are listed."""
+
+
+def tag_remarks(classes: Sequence[str], tags: np.ndarray) -> Iterator[str]:
+    """Sentences on classes that the tags alone cannot teach, each with what would.
+
+    Args:
+        classes: K names.
+        tags: (images, K) bool.
+    """
+    counts = dict(zip(classes, tags.sum(axis=0).tolist(), strict=True))
+    if absent := [name for name, count in counts.items() if not count]:
+        yield f"no photo of {shorten(absent)}: what is never tagged is never learned"
+    for name in (name for name, count in counts.items() if count == len(tags)):
+        yield (
+            f"every photo shows {name}: add photos without it, with no tag; nothing else "
+            "says where it is not"
+        )
+    yield from hidden_classes(classes, tags)
+    few = [f"{name} ({count})" for name, count in counts.items() if 0 < count < FEW]
+    if few:
+        yield (
+            f"fewer than {FEW} photos of {shorten(few)}: expect little; a model that knows "
+            "the class by its name (SAM 3, an open-vocabulary one) may serve better"
+        )
+
+
+def hidden_classes(classes: Sequence[str], tags: np.ndarray) -> Iterator[str]:
+    """Classes that never occur without another: nothing tells the two apart.
+
+    A class that every photo shows is left out, it has a remark of its own.
+    """
+    together = tags.T.astype(int) @ tags.astype(int)  # (K, K) photos that show both
+    counts = together.diagonal().tolist()
+    usable = [k for k, count in enumerate(counts) if 0 < count < len(tags)]
+    found: list[tuple[int, str]] = []
+    for one, other in permutations(usable, 2):
+        if together[one, other] < counts[one]:
+            continue
+        if counts[one] < counts[other]:
+            text = f"{classes[one]} never without {classes[other]}"
+            found.append((-counts[one], f"{text} ({counts[one]} photos)"))
+        elif one < other:
+            text = f"{classes[one]} and {classes[other]} always together"
+            found.append((-counts[one], f"{text} ({counts[one]} photos)"))
+    for _, text in sorted(found)[:PAIRS]:
+        yield f"{text}: tags cannot tell them apart; add photos of one without the other"
+    if len(found) > PAIRS:
+        yield f"{len(found) - PAIRS} more classes never without another"
+
+
+def mask_remark(classes: Sequence[str], pixels: np.ndarray) -> str | None:
+    """Why masks that show no class measure nothing, and the mend.
+
+    Args:
+        classes: K names.
+        pixels: (256,) pixels of each mask value.
+    """
+    if pixels[1 : len(classes) + 1].any() or not pixels.any():
+        return None
+    if not pixels[255]:
+        return "every pixel of every mask is 0, background"
+    return (
+        "masks hold 0 and 255 only, and 255 means 'do not count'; if it means "
+        f"{classes[0]}, a file labelmap.txt with the line {classes[0]}:255,255,255 says so"
+    )
+
+
+PRESET_STEPS = 60 * 53 // 16
+"""Steps that the preset "photos" was chosen with: 60 epochs of 53 photos, 16 at a time."""
+
+
+def advise_settings(images: int, sides: Sequence[int]) -> Iterator[tuple[str, str]]:
+    """Settings that fit so many photos, each with its reason.
+
+    Args:
+        images: to train on.
+        sides: short sides of the photos, pixels.
+    """
+    batch = max(1, min(16, images // 2))
+    if batch < 16:
+        yield f"batch_size={batch}", f"{images} photos make no two batches of 16"
+    epochs = max(3, min(60, round(4 * PRESET_STEPS * batch / max(images, 1))))
+    if epochs < 60:
+        steps = epochs * images // batch
+        yield (
+            f"epochs={epochs}",
+            f"{steps:,} steps of {batch}; more photos need fewer passes",
+        )
+    short = int(np.median(sides)) if len(sides) else 0
+    if 0 < short < 168:
+        side = max(56, short // 14 * 14)
+        yield f"img_size={side} eval_size={side}", f"half of the photos are below {short}"

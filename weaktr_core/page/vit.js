@@ -1,0 +1,197 @@
+// The network, layer by layer; kernel.c does what is done n times.
+//
+// K classes, N = h·w patches, T = K + N tokens, D = heads · dim channels.
+
+import { openKernel } from "./kernel.js";
+import { openNetwork } from "./network.js";
+import { resampleFloats } from "./resample.js";
+import { headWeights, pool } from "./weighing.js";
+
+/**
+ * A network that is ready to look at pictures.
+ *
+ * @param wasm bytes of kernel.wasm.
+ * @param bytes of the network, uncompressed.
+ * @returns `about` and `look(pixels, grid)`, see below.
+ */
+export async function openVit(wasm, bytes) {
+  const kernel = await openKernel(wasm);
+  const network = openNetwork(kernel, bytes);
+  const { about } = network;
+  const D = about.heads * about.dim;
+  const K = about.classes.length;
+
+  /** y (T, M) = x (T, from) times a matrix of the network, plus its bias. */
+  const linear = (name, T, from, M, x, y) =>
+    kernel.linear(T, from, M, x, network.at(`${name}.weight`), network.at(`${name}.scale`),
+      network.at(`${name}.bias`), y);
+
+  const norm = (name, T, x, y) =>
+    kernel.layer_norm(T, D, x, network.at(`${name}.weight`), network.at(`${name}.bias`),
+      about.epsilon, y);
+
+  /** The table of positions for a grid: class rows as they are, patches resampled. */
+  function positions([h, w]) {
+    const table = network.values("pos_embed");
+    const [rows, columns] = about.grid;
+    if (rows === h && columns === w) return table;
+    const patches = resampleFloats(table.subarray(K * D), [rows, columns], [h, w], D);
+    const all = new Float32Array(K * D + patches.length);
+    all.set(table.subarray(0, K * D));
+    all.set(patches, K * D);
+    return all;
+  }
+
+  /** Tokens (T, D) at a place: class tokens, then patches, each with its position. */
+  function embed(pixels, grid, x) {
+    const N = grid[0] * grid[1];
+    const wide = 3 * about.patch ** 2;
+    kernel.scratch(() => {
+      const cut = kernel.put(cutPatches(pixels, grid, about));
+      linear("patch_embed.proj", N, wide, D, cut, x + 4 * K * D);
+    });
+    const tokens = kernel.view(x, (K + N) * D);
+    tokens.set(network.values("cls_token"));
+    const table = positions(grid);
+    for (let i = 0; i < tokens.length; i++) tokens[i] += table[i];
+  }
+
+  /** x (T, D) <- x + block(x); what an explorer asks for is kept. */
+  function block(index, T, x) {
+    const name = `blocks.${index}`;
+    const seen = kernel.floats(T * D);
+    const qkv = kernel.floats(3 * T * D);
+    const gathered = kernel.floats(T * D);
+    const wide = kernel.floats(4 * T * D);
+    norm(`${name}.norm1`, T, x, seen);
+    linear(`${name}.attn.qkv`, T, D, 3 * D, seen, qkv);
+    const rows = kernel.floats(T * T);
+    for (let head = 0; head < about.heads; head++) {
+      const q = qkv + 4 * head * about.dim;
+      kernel.attention(0, T, T, about.dim, 3 * D, q, q + 4 * D, rows);
+      kernel.gather(T, T, about.dim, rows, q + 8 * D, 3 * D, gathered + 4 * head * about.dim, D);
+    }
+    linear(`${name}.attn.proj`, T, D, D, gathered, seen);
+    add(x, seen, T * D);
+    norm(`${name}.norm2`, T, x, seen);
+    linear(`${name}.mlp.fc1`, T, D, 4 * D, seen, wide);
+    kernel.gelu(4 * T * D, wide);
+    linear(`${name}.mlp.fc2`, T, 4 * D, D, wide, seen);
+    add(x, seen, T * D);
+    return {
+      qkv: kernel.copy(qkv, 3 * T * D),
+      gathered: kernel.copy(gathered, T * D),
+      output: kernel.copy(x, T * D),
+    };
+  }
+
+  function add(x, change, count) {
+    const [target, source] = [kernel.view(x, count), kernel.view(change, count)];
+    for (let i = 0; i < count; i++) target[i] += source[i];
+  }
+
+  /** One logit a class, from its token. */
+  function classLogits(tokens) {
+    const weight = about.readout === "mean" ? null : network.values("token_head.weight");
+    const bias = weight && network.values("token_head.bias");
+    return Float32Array.from({ length: K }, (_, k) => {
+      let sum = 0;
+      const row = about.readout === "per-class" ? k * D : 0;
+      for (let d = 0; d < D; d++) sum += tokens[k * D + d] * (weight ? weight[row + d] : 1 / D);
+      return sum + (bias ? bias[k] : 0);
+    });
+  }
+
+  /** The patch classifier's signed map (N, K): a 3 × 3 convolution with a border of 0. */
+  function patchMap(patches, [h, w]) {
+    const N = h * w;
+    const near = neighbours(patches, [h, w], D);
+    return kernel.scratch(() => {
+      const [x, y] = [kernel.put(near), kernel.floats(N * K)];
+      linear("patch_head", N, 9 * D, K, x, y);
+      return kernel.copy(y, N * K);
+    });
+  }
+
+  /**
+   * Look at a picture.
+   *
+   * @param pixels (h·patch, w·patch, 3) bytes.
+   * @param grid [h, w] patches.
+   * @param progress called with the number of layers that are done.
+   * @returns class logits (K), the classifier's map (K, N), head weights (L·H), and for
+   *   each layer its qkv (T, 3D), gathered (T, D) and output (T, D).
+   */
+  function look(pixels, grid, progress = () => {}) {
+    const N = grid[0] * grid[1];
+    const T = K + N;
+    return kernel.scratch(() => {
+      const x = kernel.floats(T * D);
+      embed(pixels, grid, x);
+      const layers = [];
+      for (let index = 0; index < about.layers; index++) {
+        layers.push(kernel.scratch(() => block(index, T, x)));
+        progress(index + 1);
+      }
+      if (about.finalNorm) norm("norm", T, x, x);
+      const tokens = kernel.copy(x, T * D);
+      const pooled = about.pool && layers.map((l) => pool(l.gathered, about));
+      return {
+        grid,
+        layers,
+        classLogits: classLogits(tokens),
+        map: transpose(patchMap(tokens.subarray(K * D), grid), N, K),
+        learned: headWeights(pooled, about, network.values),
+      };
+    });
+  }
+
+  /** Attention of a head (R, T), tokens `first` to `first + R` asking. */
+  function rows({ layers, grid }, layer, head, first, R) {
+    const T = K + grid[0] * grid[1];
+    return kernel.scratch(() => {
+      const q = kernel.put(layers[layer].qkv) + 4 * head * about.dim;
+      const out = kernel.floats(R * T);
+      kernel.attention(first, R, T, about.dim, 3 * D, q, q + 4 * D, out);
+      return kernel.copy(out, R * T);
+    });
+  }
+
+  return { about, look, rows };
+}
+
+/** (N, 3·patch²): each patch's normalised pixels, one colour after the other. */
+function cutPatches(pixels, [h, w], { patch, mean, std }) {
+  const out = new Float32Array(h * w * 3 * patch * patch);
+  let i = 0;
+  for (let row = 0; row < h; row++)
+    for (let column = 0; column < w; column++)
+      for (let c = 0; c < 3; c++)
+        for (let y = 0; y < patch; y++) {
+          let from = 3 * ((row * patch + y) * w * patch + column * patch) + c;
+          for (let x = 0; x < patch; x++, from += 3)
+            out[i++] = (pixels[from] / 255 - mean[c]) / std[c];
+        }
+  return out;
+}
+
+/** (N, 9·D): each patch's channels and those around it, 0 beyond the border. */
+function neighbours(patches, [h, w], D) {
+  const out = new Float32Array(h * w * 9 * D);
+  for (let row = 0; row < h; row++)
+    for (let column = 0; column < w; column++)
+      for (let k = 0; k < 9; k++) {
+        const [y, x] = [row + Math.floor(k / 3) - 1, column + (k % 3) - 1];
+        if (y < 0 || x < 0 || y >= h || x >= w) continue;
+        const from = (y * w + x) * D;
+        out.set(patches.subarray(from, from + D), ((row * w + column) * 9 + k) * D);
+      }
+  return out;
+}
+
+function transpose(values, rows, columns) {
+  const out = new Float32Array(values.length);
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c];
+  return out;
+}

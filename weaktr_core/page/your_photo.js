@@ -1,0 +1,168 @@
+// "Your photo": a bar of photos, and what can be asked of the one that is chosen.
+
+import { make, STYLE } from "../widgets/shared.js";
+import { classesPanel } from "./panel_classes.js";
+import { headsPanel } from "./panel_heads.js";
+import { keepPanel } from "./panel_keep.js";
+import { patchesPanel } from "./panel_patches.js";
+import { trialPanel } from "./panel_trial.js";
+import { openBar } from "./photo_bar.js";
+import { PAGE_STYLE } from "./page_style.js";
+import { openSession } from "./session.js";
+import { readLink } from "./state_link.js";
+import { settingOf, untouched } from "./setting.js";
+
+let copies = 0;
+const PANELS = [headsPanel, classesPanel, trialPanel, patchesPanel, keepPanel];
+
+async function render({ model, el }) {
+  const data = model.get("data");
+  const { about } = data.network;
+  const view = {
+    data,
+    about,
+    names: about.classes.map(String),
+    heads: about.layers * about.heads,
+    tab: model.get("tab"),
+    photo: 0, // index in session.photos
+    token: null, // of what asks: -1 - k for a class, an index for a patch; null: the first tag
+    head: about.layers * about.heads - 1,
+    shown: null, // the class whose maps are drawn; null: the first tag
+    threshold: 0.4,
+    trial: untouched(),
+    layer: about.layers - 1,
+    kind: "output",
+  };
+  Object.assign(view, readLink(location.hash, view));
+  view.session = openSession(view);
+  await view.session.open(view.photo).catch(() => {
+    view.photo = 0;
+    return view.session.open(0);
+  });
+  reading(view);
+  el.replaceChildren(layout(view));
+  return view.session.stop;
+}
+
+/** What is chosen now, within what the photo has. */
+function reading(view) {
+  view.now = () => view.session.photos[view.photo].ready;
+  view.classNow = () => {
+    const photo = view.now();
+    return photo.classes.includes(view.shown) ? view.shown : photo.tags[0];
+  };
+  /** What asks: {patch} or {k}. */
+  view.askerNow = () => {
+    const { token } = view;
+    const photo = view.now();
+    if (token !== null && token >= 0 && token < photo.N) return { patch: token };
+    const k = -1 - token;
+    return { k: token !== null && photo.classes.includes(k) ? k : photo.tags[0] };
+  };
+  view.askerName = () => {
+    const { patch, k } = view.askerNow();
+    if (patch === undefined) return `the class token of ${view.names[k]}`;
+    const [, w] = view.now().grid;
+    return `patch row ${Math.floor(patch / w) + 1}, column ${(patch % w) + 1}`;
+  };
+  /** Attention (N) of the i-th head, from what asks. */
+  view.rowOf = (i, asker = view.askerNow(), photo = view.now()) => {
+    const { N } = photo;
+    if (asker.patch === undefined) return photo.rowsOf(asker.k).subarray(i * N, (i + 1) * N);
+    const start = (i * N + asker.patch) * N;
+    return photo.patchRows.subarray(start, start + N);
+  };
+  const kept = new WeakMap(); // photo -> its setting of the latest trial
+  view.setting = (photo = view.now(), trial = view.trial) => {
+    const last = kept.get(photo);
+    if (last?.trial === trial) return last.setting;
+    const setting = settingOf(trial, photo, view.about);
+    kept.set(photo, { trial, setting });
+    return setting;
+  };
+  view.learned = untouched();
+}
+
+function layout(view) {
+  const say = make("p", { class: "wt-say", "aria-live": "polite" });
+  view.say = (text) => {
+    say.textContent = text;
+  };
+  view.said = () => say.textContent;
+  // a page may show several: the first has the plain ids
+  const mine = document.getElementById("wt-tab-heads") ? `-${++copies}` : "";
+  const panels = PANELS.map((open) => open(view));
+  const tabs = panels.map(({ name, title }, i) =>
+    make(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        id: `wt-tab-${name}${mine}`,
+        "aria-controls": `wt-panel-${name}${mine}`,
+        onclick: () => show(name),
+        onkeydown: (event) => {
+          const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+          if (!step) return;
+          event.preventDefault();
+          const next = (i + step + panels.length) % panels.length;
+          show(panels[next].name);
+          tabs[next].focus();
+        },
+      },
+      title,
+    ),
+  );
+  for (const { name, element } of panels) {
+    element.id = `wt-panel-${name}${mine}`;
+    element.setAttribute("role", "tabpanel");
+    element.setAttribute("aria-labelledby", `wt-tab-${name}${mine}`);
+  }
+  const bar = openBar(view);
+  function show(name) {
+    view.tab = panels.some((panel) => panel.name === name) ? name : panels[0].name;
+    panels.forEach((panel, i) => {
+      const on = panel.name === view.tab;
+      panel.element.hidden = !on;
+      tabs[i].setAttribute("aria-selected", on);
+      tabs[i].setAttribute("tabindex", on ? "0" : "-1");
+    });
+    view.draw();
+  }
+  view.draw = () => {
+    const start = performance.now();
+    bar.draw();
+    panels.find((panel) => panel.name === view.tab).draw();
+    root.dataset.milliseconds = (performance.now() - start).toFixed(1);
+  };
+  view.set = (changes) => {
+    Object.assign(view, changes);
+    view.draw();
+  };
+  view.choosePhoto = async (index) => {
+    const { name } = await view.session.open(index);
+    if (index !== view.photo) Object.assign(view, { token: null, shown: null });
+    view.photo = index;
+    view.draw();
+    if (!view.now().sample || view.session.network !== "here") return;
+    // a sample, now by the network itself; patches are others then
+    await bar.busy(`Looking at ${name}`, (step) => view.session.see(index, step));
+    view.token = null;
+    view.draw();
+  };
+  view.dropHere = (root) => bar.listen(root);
+  const root = make(
+    "div",
+    { class: "wt wt-your_photo" },
+    make("style", {}, STYLE + PAGE_STYLE),
+    bar.element,
+    make("div", { class: "wt-tabs", role: "tablist", "aria-label": "What to look at" }, ...tabs),
+    ...panels.map((panel) => panel.element),
+    say,
+  );
+  bar.listen(root);
+  show(view.tab);
+  return root;
+}
+
+export default { render };

@@ -1,0 +1,14 @@
+from . import metrics as metrics
+from .cams import CamScores as CamScores
+from .cams import count_image as count_image
+from .cams import evaluate_cams as evaluate_cams
+from .labels import measure_masks as measure_masks
+from .labels import sweep_cams as sweep_cams
+from .masks import SegScores as SegScores
+from .masks import evaluate_segmenter as evaluate_segmenter
+from .metrics import ConfusionMatrix as ConfusionMatrix
+from .metrics import ScoredImage as ScoredImage
+from .metrics import Sweep as Sweep
+from .metrics import SweepCounter as SweepCounter
+from .metrics import average_precision as average_precision
+from .metrics import threshold_sweep as threshold_sweep

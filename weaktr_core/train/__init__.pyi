@@ -1,0 +1,10 @@
+from .cam import SCHEDULES as SCHEDULES
+from .cam import build_cam_network as build_cam_network
+from .cam import cosine as cosine
+from .cam import official_cosine as official_cosine
+from .cam import train_cam as train_cam
+from .loop import fit as fit
+from .runs import Run as Run
+from .seg import build_segmenter as build_segmenter
+from .seg import poly as poly
+from .seg import train_seg as train_seg

@@ -1,0 +1,13 @@
+from .class_tokens import explore_class_tokens as explore_class_tokens
+from .clipping import explore_clipping as explore_clipping
+from .findings import Finding as Finding
+from .findings import find_loner as find_loner
+from .findings import find_near_sighted as find_near_sighted
+from .findings import find_pair as find_pair
+from .fusion import explore_fusion as explore_fusion
+from .heads import explore_heads as explore_heads
+from .patches import explore_patches as explore_patches
+from .stages import explore_stages as explore_stages
+from .thresholds import explore_thresholds as explore_thresholds
+from .training import explore_training as explore_training
+from .votes import explore_votes as explore_votes
