@@ -44,7 +44,7 @@ CELLS = [
     f"patches = explore_patches(photo, rows, grid={GRID}, host='live')\npatches",
     "print('patches', patches.layer, patches.query)",
     "patches.query = 7",
-    "photos = {n: lambda n=n: read(n) for n in PHOTOS}",
+    "photos = {n: lambda n=n: read(n) for n in PHOTOS}\n"
     "live = LiveExplorer(explore, photos, 'dinov2-s')\nlive",
     "print(live.photo.value, live.network.value, live.layer.value, live.explorer.head)",
     "live.layer.value, live.photo.value = 1, live.photo.options[0]",
