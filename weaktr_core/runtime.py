@@ -69,14 +69,36 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def own_share(count: int) -> range:
-    """Which of ``count`` things are this process's to do, where several run together.
+def processes() -> tuple[int, int]:
+    """This process's number and how many work together, as their launcher told them.
 
-    ``accelerate launch`` and ``torchrun`` tell each process its number.
+    ``torchrun`` and ``accelerate launch`` do; without one it is 0 of 1.
     """
-    environment = os.environ
-    rank, processes = environment.get("RANK", "0"), environment.get("WORLD_SIZE", "1")
-    return range(int(rank), count, int(processes))
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first() -> bool:
+    """Whether this is the only process, or the one of several that speaks for all."""
+    return processes()[0] == 0
+
+
+def own_share(count: int) -> range:
+    """Which of ``count`` things are this process's to do."""
+    number, together = processes()
+    return range(number, count, together)
+
+
+def gather(value: Any) -> list[Any]:
+    """The value of every process, in order; they wait for one another here."""
+    together = processes()[1]
+    if together == 1:
+        return [value]
+    distributed = torch.distributed
+    if not distributed.is_initialized():
+        distributed.init_process_group("gloo")
+    values: list[Any] = [None] * together
+    distributed.all_gather_object(values, value)
+    return values
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

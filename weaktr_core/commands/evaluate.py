@@ -75,7 +75,7 @@ def evaluate_cam_command(arguments: argparse.Namespace) -> None:
         data,
         views=views_of(arguments, config),
         eval_size=config.eval_size,
-        batch_size=16 if config.eval_size is None else 1,
+        batch_size=16,
     )
     sys.stdout.write(scores_as_text(scores, data.classes, config.threshold) + "\n")
     if arguments.json:

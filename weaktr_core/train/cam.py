@@ -58,7 +58,7 @@ class CamStage:
             model,
             self.val,
             eval_size=self.config.eval_size,
-            batch_size=2 * self.config.batch_size if self.config.eval_size is None else 1,
+            batch_size=2 * self.config.batch_size,
             keep=self.config.probe,
         )
         arrays = {"head_weights": scores.head_weights[: self.config.probe]}
