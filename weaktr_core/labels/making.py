@@ -27,7 +27,7 @@ from weaktr_core.labels.views import View, infer_tagged
 from weaktr_core.method.cams import normalise
 from weaktr_core.method.grid import map_to_image
 from weaktr_core.networks.cam import WeakTr
-from weaktr_core.runtime import gather, own_share
+from weaktr_core.runtime import gather, is_first, own_share, sweep_parts
 
 STAGE = "fine_cam"
 """The map of `CamOutput` that labels are made of."""
@@ -50,6 +50,9 @@ def make_cams(
         views: scales and flips that are summed.
         eval_size: short side in pixels at scale 1; None keeps the images as they are.
     """
+    if is_first():
+        sweep_parts(folder)
+    gather(None)  # nobody writes before
     model.eval()
     settings = json.dumps([fingerprint(model), [vars(v) for v in views], eval_size])
     numbers = own_share(len(dataset))

@@ -49,8 +49,11 @@ class CamScores:
 
     @property
     def mean_ap(self) -> dict[str, float]:
-        """Mean over classes; per-class AP is the honest meaning of "mAP"."""
-        return {name: float(np.nanmean(values)) for name, values in self.ap.items()}
+        """Mean over classes, the honest meaning of "mAP"; NaN where no image has a tag."""
+        return {
+            name: float(np.nanmean(values)) if not np.isnan(values).all() else np.nan
+            for name, values in self.ap.items()
+        }
 
     @property
     def miou(self) -> dict[str, float]:
@@ -203,7 +206,13 @@ def scores_as_json(
             miou_at_threshold=None if threshold is None else miou_at(sweep, threshold),
             iou={name: float(v) for name, v in per_class if not np.isnan(v)},
         )
+    mean_ap = {name: or_none(value) for name, value in scores.mean_ap.items()}
     return dict(mean_ap=mean_ap, threshold=threshold, stages=stages)
+
+
+def or_none(value: float) -> float | None:
+    """NaN, which JSON lacks, as null."""
+    return None if np.isnan(value) else value
 
 
 def miou_at(sweep: Sweep, threshold: float) -> float:
