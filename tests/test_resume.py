@@ -121,7 +121,9 @@ def test_without_a_whole_snapshot_it_stops(name, tmp_path, monkeypatch):
 def test_missing_parts_of_a_run_are_named(tmp_path, monkeypatch):
     run = cut_off(tmp_path / "run", monkeypatch, 4)
     (run.folder / "history.jsonl").write_text('{"epoch": 0}\n\n{"epoch"\n')
-    with pytest.raises(RunError, match=r"history\.jsonl: expected a line of JSON per epoch"):
+    with pytest.raises(
+        RunError, match=r"history\.jsonl: expected a line of JSON per epoch"
+    ):
         train_cam(CONFIG, TRAIN, VAL, run.folder, resume=True)
     (run.folder / "config.json").unlink()
     with pytest.raises(RunError, match=r"config\.json is missing"):

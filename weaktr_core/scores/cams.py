@@ -195,8 +195,6 @@ def scores_as_json(
     scores: CamScores, classes: Sequence[str], threshold: float | None = None
 ) -> dict:
     """The same numbers, all of them, as fractions."""
-    # JSON has no NaN: null where no image has a class
-    mean_ap = {n: None if np.isnan(v) else v for n, v in scores.mean_ap.items()}
     stages = {}
     for stage, sweep in scores.sweeps.items():
         per_class = zip(["background", *classes], sweep.iou[sweep.best], strict=True)
