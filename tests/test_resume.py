@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,6 +174,24 @@ def test_a_start_that_failed_can_be_corrected(tmp_path, monkeypatch):
             train_cam(CONFIG.changed(head_lr=0.5), TRAIN, VAL, tmp_path / "run")
     run = train_cam(CONFIG, TRAIN, VAL, tmp_path / "run")
     assert [line["epoch"] for line in run.history] == [0, 1, 2]
+
+
+def test_killed_while_a_failed_start_is_cleared_away(straight, tmp_path, monkeypatch):
+    cut_off(tmp_path / "run", monkeypatch, 0)  # died in its first step
+    with monkeypatch.context() as patch:
+        remove, calls = shutil.rmtree, []
+
+        def dying(path, **options):
+            calls.append(path)
+            if len(calls) == 4:  # of last, renamed: half of it is gone already
+                (path / "state.json").unlink()
+                raise MemoryError("killed")
+            remove(path, **options)
+
+        patch.setattr(shutil, "rmtree", dying)
+        with pytest.raises(MemoryError):
+            train_cam(CONFIG, TRAIN, VAL, tmp_path / "run", resume=True)
+    assert_same(straight, train_cam(CONFIG, TRAIN, VAL, tmp_path / "run", resume=True))
 
 
 def test_a_second_process_is_refused(straight):

@@ -30,6 +30,7 @@ from weaktr_core.train.snapshots import (
     MODEL,
     TRAINING,
     RunError,
+    drop_snapshot,
     find_snapshot,
     read_tensors,
     write_snapshot,
@@ -232,7 +233,9 @@ class Run:
 
     def clear(self) -> None:
         """Drop what a training that never made a step has left."""
-        for name in ("last", "last.part", "previous", "head_weights", "maps"):
+        for name in ("previous", "last"):
+            drop_snapshot(self.folder / name)
+        for name in ("head_weights", "maps"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         for name in ("history.jsonl", "best.safetensors"):
             (self.folder / name).unlink(missing_ok=True)
