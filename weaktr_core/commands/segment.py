@@ -96,9 +96,11 @@ def segment_command(arguments: argparse.Namespace) -> None:
 
     from weaktr_core.data import DataError
     from weaktr_core.data.files import shorten
+    from weaktr_core.runtime import sweep_parts
 
     photos = find_photos(arguments.photos)
     segmenter, classes = make_segmenter(arguments)
+    sweep_parts(Path(arguments.out), seconds=600)  # of a call that was killed
     desk = Desk(Path(arguments.out), classes, arguments.explorers)
     troubles: list[str] = []
     for name, path in tqdm(photos.items(), desc="segment", unit="photo"):
