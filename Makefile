@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BIOME := npm exec --yes --package=@biomejs/biome@2.6.8 -- biome ci --error-on-warnings
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help book test clean
@@ -19,6 +20,8 @@ test: $(VENV)/.test $(VENV)/.crf
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@if command -v npm >/dev/null; then echo "$(BIOME)"; $(BIOME); \
+	  else echo "no npm: the explorers' scripts are not linted"; fi
 	$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 $(VENV)/bin/python:

@@ -28,6 +28,13 @@ def test_an_unreachable_hub_says_what_to_do(monkeypatch):
         pretrained.load_vit("deit-s", 224)
 
 
+def test_what_reads_the_file_is_asked_for_before_the_download(monkeypatch, tmp_path):
+    monkeypatch.setenv("WEAKTR_DATA", str(tmp_path))
+    monkeypatch.setattr(dinov2_s.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(WeightsUnavailableError, match=r"pip install 'onnx<1\.23'"):
+        dinov2_s.dinov2_s_file()
+
+
 def test_a_changed_file_is_refused(monkeypatch, tmp_path):
     import zipfile
 

