@@ -36,6 +36,7 @@ Fusion = Annotated[
         "adaptive, adaptive-v2, adaptive-v1, uniform, random or random:SEED",
     ),
 ]
+Rank = Annotated[int, Range(0, 256)]
 Side = Annotated[int, Range(8, 4096)]
 Positive = Annotated[float, Range(above=0)]
 Unbounded = Annotated[float, Range(above=0, high=math.inf)]
@@ -74,6 +75,9 @@ class ModelOptions(TypedDict, total=False):
     readout: Literal["shared", "per-class", "mean"] | None
     final_norm: bool | None
     cap: Unbounded | None
+    adapters: Rank
+    background: bool
+    refine: Literal["attention", "features"]
     official: bool
 
 
@@ -100,6 +104,7 @@ class SegmenterOptions(TypedDict, total=False):
     """Options of `weaktr_core.networks.segmenter.Segmenter`."""
 
     decoder: DecoderOptions
+    adapters: Rank
 
 
 class Stored(TypedDict):
@@ -115,6 +120,7 @@ class About(Stored, total=False):
     """What newer ones say, too."""
 
     kind: Literal["cam", "segmenter"]
+    trained_only: bool
     statistics: (
         tuple[tuple[float, float, float], tuple[Positive, Positive, Positive]] | None
     )

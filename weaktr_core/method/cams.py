@@ -26,9 +26,36 @@ from weaktr_core.method.attention import LayerRecord
 from weaktr_core.method.grid import Size, map_to_tokens, tokens_to_map
 
 
-def coarse_cam(patch_map: Float[Tensor, "B K h w"]) -> Float[Tensor, "B K h w"]:
-    """Evidence *for* each class: the positive part of the classifier's map, detached."""
+def coarse_cam(
+    patch_map: Float[Tensor, "B C h w"], background: bool = False
+) -> Float[Tensor, "B K h w"]:
+    """Evidence *for* each class, detached: the positive part of the classifier's map.
+
+    With a background (channel 0, C = K + 1) it is the class's probability in a patch: what
+    the background claims is no evidence, so a map cannot flood a sky.
+    """
+    if background:
+        return patch_map.detach().softmax(dim=1)[:, 1:]
     return patch_map.detach().relu()
+
+
+TOP_SHARE = 0.3
+"""Of the patches: those that answer for the image where there is a background."""
+
+
+def pooled_logits(
+    patch_map: Float[Tensor, "B C h w"], background: bool = False
+) -> Float[Tensor, "B K"]:
+    """One logit per class and image from the patch classifier's signed map.
+
+    The published mean rewards a class for being everywhere. With a background, the mean
+    probability of the best ``TOP_SHARE`` of the patches is taken, as log-odds.
+    """
+    if not background:
+        return patch_map.mean(dim=(2, 3))
+    shares = patch_map.softmax(dim=1)[:, 1:].flatten(2)  # (B, K, N)
+    best = shares.topk(max(1, round(TOP_SHARE * shares.shape[2])), dim=2).values
+    return torch.logit(best.mean(dim=2), eps=1e-4)
 
 
 def cross_attention(
@@ -79,6 +106,21 @@ def refine(
         )  # (B, H, N, K)
         total = total + torch.einsum("bh,bhnk->bnk", weights, gathered.float())
     return tokens_to_map(total / head_weights[0].numel(), (cam.shape[-2], cam.shape[-1]))
+
+
+def refine_by_features(
+    cam: Float[Tensor, "B K h w"], patches: Float[Tensor, "B N D"], power: float = 8
+) -> Float[Tensor, "B K h w"]:
+    """Let each patch gather the CAM of the patches that look like it.
+
+    We differ: instead of attention, which also links what belongs to different things,
+    the positive part of the cosine of two patches' features, to a power, rows summing
+    to 1. Head weights then speak through the cross-attention map alone.
+    """
+    features = torch.nn.functional.normalize(patches, dim=-1)
+    affinity = (features @ features.transpose(1, 2)).clamp(min=0) ** power  # (B, N, N)
+    affinity = affinity / affinity.sum(dim=-1, keepdim=True)
+    return tokens_to_map(affinity @ map_to_tokens(cam), (cam.shape[-2], cam.shape[-1]))
 
 
 def fused_attention(

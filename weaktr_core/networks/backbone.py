@@ -142,7 +142,9 @@ def multiply_class_token(vit: TimmViT, num_classes: int) -> None:
     if vit.pos_embed is not None and not vit.no_embed_class:
         table = vit.pos_embed.detach()
         first = table[:, :1].repeat(1, num_classes, 1)
-        vit.pos_embed = nn.Parameter(torch.cat([first, table[:, 1:]], dim=1))
+        learns = vit.pos_embed.requires_grad
+        whole = torch.cat([first, table[:, 1:]], dim=1)
+        vit.pos_embed = nn.Parameter(whole, requires_grad=learns)
     vit.num_prefix_tokens += num_classes - 1
     for block in vit.blocks:
         if hasattr(block.attn, "num_prefix_tokens"):  # rotary positions skip these

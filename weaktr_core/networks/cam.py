@@ -17,6 +17,7 @@ from weaktr_core.method import cams
 from weaktr_core.method.attention import TimmViT, attention_maps
 from weaktr_core.method.fusion import build_fusion
 from weaktr_core.method.grid import tokens_to_map
+from weaktr_core.networks.adapters import adapt
 from weaktr_core.networks.backbone import ClassTokenViT, Tokens
 from weaktr_core.networks.network import Network
 
@@ -27,13 +28,16 @@ class CamOutput:
 
     Attributes:
         class_logits: (B, K), from the class tokens.
-        coarse_logits: (B, K), spatial mean of the patch classifier's signed map.
+        coarse_logits: (B, K), spatial mean of the patch classifier's signed map; with
+            a background, log-odds of each class's share of its best patches.
         fine_logits: (B, K), spatial mean of the fine CAM.
-        coarse_cam: (B, K, h, w), positive part of the patch classifier's map.
+        coarse_cam: (B, K, h, w), positive part of the patch classifier's map; with a
+            background, the class's probability.
         cross_attention: (B, K, h, w), class token → patch attention, heads weighted.
         cam: (B, K, h, w), their product.
         fine_cam: (B, K, h, w), the product refined by patch → patch attention.
         head_weights: (B, L, H), layer first, head second.
+        patch_logits: (B, K or 1 + K, h, w), the patch classifier's map as it is.
     """
 
     class_logits: Float[Tensor, "B K"]
@@ -44,6 +48,7 @@ class CamOutput:
     cam: Float[Tensor, "B K h w"]
     fine_cam: Float[Tensor, "B K h w"]
     head_weights: Float[Tensor, "B L H"]
+    patch_logits: Float[Tensor, "B C h w"]
 
 
 class WeakTr(Network):
@@ -59,6 +64,10 @@ class WeakTr(Network):
         final_norm: apply the transformer's last LayerNorm.
         cap: of the cross-attention map, in means, see `cams.cross_attention`; default 1,
             ``math.inf`` for none.
+        adapters: rank of low-rank adapters; the transformer is frozen then. 0: none.
+        background: the patch classifier has a background that competes with the
+            classes in every patch. Its map is channel 0 of the patch logits.
+        refine: "attention" (the paper's) or "features", see `cams.refine_by_features`.
         official: compute what the official code computes, traps included. It sets
             readout "mean", no cap and no final norm unless they are given.
 
@@ -83,6 +92,9 @@ class WeakTr(Network):
         readout: str | None = None,
         final_norm: bool | None = None,
         cap: float | None = None,
+        adapters: int = 0,
+        background: bool = False,
+        refine: str = "attention",
         official: bool = False,
     ):
         options: dict[str, Any] = dict(
@@ -93,15 +105,19 @@ class WeakTr(Network):
             readout=readout or ("mean" if official else "per-class"),
             final_norm=not official if final_norm is None else final_norm,
             cap=cap if cap is not None else (math.inf if official else 1.0),
+            adapters=adapters,
+            background=background,
+            refine=refine,
             official=official,
         )
         super().__init__(vit, num_classes, options)
         width = vit.embed_dim
+        adapt(vit, adapters)
         self.backbone = ClassTokenViT(
             vit, num_classes, final_norm=options["final_norm"], official=official
         )
         self.token_head = ClassReadout(num_classes, width, options["readout"])
-        self.patch_head = nn.Conv2d(width, num_classes, kernel_size=3, padding=1)
+        self.patch_head = nn.Conv2d(width, num_classes + background, 3, padding=1)
         self.fusion = build_fusion(
             fusion,
             *self.backbone.shape,
@@ -141,22 +157,27 @@ class WeakTr(Network):
             head_weights = self.fusion(tokens.layers)
         head_weights = head_weights.expand(len(class_logits), -1, -1)  # (B, L, H)
         cap = self.options["cap"] if cap is None else cap
-        coarse = cams.coarse_cam(patch_map)  # (B, K, h, w) from here on
+        has_background = self.options["background"]
+        coarse = cams.coarse_cam(patch_map, has_background)  # (B, K, h, w) from here on
         cross = cams.cross_attention(
             tokens.layers, head_weights, self.num_classes, tokens.grid, cap
         )
         cam = cross * coarse
-        fine = cams.refine(cam, tokens.layers, head_weights)
+        if self.options["refine"] == "features":
+            fine = cams.refine_by_features(cam, tokens.patches.detach().float())
+        else:
+            fine = cams.refine(cam, tokens.layers, head_weights)
 
         return CamOutput(
             class_logits=class_logits,
-            coarse_logits=patch_map.mean(dim=(2, 3)),
+            coarse_logits=cams.pooled_logits(patch_map, has_background),
             fine_logits=fine.mean(dim=(2, 3)),
             coarse_cam=coarse,
             cross_attention=cross,
             cam=cam,
             fine_cam=fine,
             head_weights=head_weights,
+            patch_logits=patch_map,
         )
 
     @torch.no_grad()

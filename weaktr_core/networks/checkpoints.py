@@ -13,6 +13,7 @@ from torch import Tensor
 
 from weaktr_core.errors import WeakTrError
 from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.dinov2_s import WeightsUnavailableError
 from weaktr_core.networks.network import Network
 from weaktr_core.networks.pretrained import load_vit
 from weaktr_core.networks.segmenter import Segmenter
@@ -28,12 +29,23 @@ class CheckpointError(WeakTrError):
     """A checkpoint that is missing, broken or of another kind: one line."""
 
 
-def save_checkpoint(path: str | Path, model: Network, **notes: Any) -> None:
+ENDINGS = {"cam": "cam", "segmenter": "seg"}
+"""Kind of network → how the names of shipped files end."""
+
+SHIPPED = Path(__file__).parents[1] / "weights"
+"""Where the package keeps the networks that come with it."""
+
+
+def save_checkpoint(
+    path: str | Path, model: Network, *, trained_only: bool = False, **notes: Any
+) -> None:
     """Write a model built by ``from_timm``, with all that rebuilds it.
 
     Args:
         path: a ``.safetensors`` file, replaced atomically.
         model: its weights are stored as they are.
+        trained_only: leave out what is not trained, and halve the precision of the rest:
+            whoever loads it fetches the pretrained backbone for what is missing.
         notes: JSON values to keep beside, for instance classes or epoch.
     """
     if model.source is None:
@@ -46,10 +58,35 @@ def save_checkpoint(path: str | Path, model: Network, **notes: Any) -> None:
         options={k: None if v == math.inf else v for k, v in model.options.items()},
         statistics=model.statistics,
         notes={**model.notes, **notes},
+        trained_only=trained_only,
     )
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    if trained_only:
+        state = {k: state[k].half() for k in trained_names(model)}
     metadata = {"weaktr": json.dumps(about)}
     write_atomically(Path(path), lambda part: save_file(state, part, metadata=metadata))
+
+
+def trained_names(model: Network) -> list[str]:
+    """Names of the parameters that are not frozen."""
+    return [name for name, it in model.named_parameters() if it.requires_grad]
+
+
+def load_shipped(kind: type[Network], name: str) -> Network:
+    """A network that comes with the package, see ``weights/README.md``.
+
+    Raises:
+        CheckpointError: for a name that there is not.
+        WeightsUnavailableError: its pretrained backbone cannot be had.
+    """
+    word = next(word for word, known in KINDS.items() if known is kind)
+    ending = f"-{ENDINGS[word]}.safetensors"
+    path = SHIPPED / (name + ending)
+    if not path.is_file():
+        there = sorted(it.name.removesuffix(ending) for it in SHIPPED.glob(f"*{ending}"))
+        came = f"no {word} network {name!r} is shipped; there are: "
+        raise CheckpointError(came + (", ".join(there) or "none"))
+    return rebuild(path, word)
 
 
 def load_checkpoint(path: str | Path) -> WeakTr:
@@ -78,17 +115,24 @@ def rebuild(path: Path, kind: str) -> Network:
         raise CheckpointError(f"{path}: expected a {kind} network, came a {stored}")
     source, options = about["source"], about["options"]
     size, more = source["img_size"], source["vit_options"]
+    partly = about.get("trained_only", False)
     if kind == "cam" and options.get("cap") is None:
         options["cap"] = math.inf
     try:
-        vit = load_vit(source["name"], size, pretrained=False, **more)
+        vit = load_vit(source["name"], size, pretrained=partly, **more)
         model: Network = KINDS[kind](vit, about["num_classes"], **options)
+    except WeightsUnavailableError:
+        raise
     except Exception as error:  # sizes of a stranger's file that do not go together
         raise CheckpointError(f"{path}: no such network: {error}") from None
     model.source, model.notes = source, about["notes"]
     if known := about.get("statistics"):  # older files leave it to timm
         model.statistics = (tuple(known[0]), tuple(known[1]))
     try:
+        if partly:  # what was frozen is the backbone's own
+            whole = model.state_dict()
+            frozen = whole.keys() - set(trained_names(model))
+            state = {name: whole[name] for name in frozen} | state
         model.load_state_dict(state)
     except RuntimeError as error:
         raise CheckpointError(f"{path}: {str(error).splitlines()[-1].strip()}") from None

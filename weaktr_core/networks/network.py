@@ -70,6 +70,20 @@ class Network(nn.Module):
         model.source = dict(name=name, img_size=img_size, vit_options=more)
         return model
 
+    @classmethod
+    def pretrained(cls: type[_N], name: str) -> _N:
+        """A trained network that comes with the package, in eval mode.
+
+        Its notes hold its classes and settings; ``weights/README.md`` says what it
+        learned from. The backbone beneath it is fetched once.
+
+        Args:
+            name: "voc": VOC 2012's twenty kinds of things.
+        """
+        from weaktr_core.networks.checkpoints import load_shipped  # it knows all classes
+
+        return load_shipped(cls, name)  # type: ignore[return-value]
+
     def prepare(self, images: Photo | Sequence[Photo]) -> Float[Tensor, "B 3 height width"]:
         """Photos → one normalised batch, where the network is; see `prepare`."""
         return prepare(self, images)

@@ -11,6 +11,7 @@ from torch import Tensor
 from weaktr_core.method.attention import TimmViT
 from weaktr_core.method.decoder import MaskTransformer
 from weaktr_core.method.grid import Size, grid_size, map_to_image, pad_to_patches
+from weaktr_core.networks.adapters import adapt
 from weaktr_core.networks.backbone import accept_any_size, take_final_norm
 from weaktr_core.networks.network import Network
 
@@ -25,14 +26,22 @@ class Segmenter(Network):
         vit: any timm ``VisionTransformer`` or ``Eva``; changed in place.
         num_classes: K; logits have K + 1 channels, background first.
         decoder: options of `MaskTransformer`.
+        adapters: rank of low-rank adapters; the transformer is frozen then. 0: none.
 
     Source: WeakTr, arXiv 2304.01184, section III-D.
     """
 
     def __init__(
-        self, vit: TimmViT, num_classes: int, *, decoder: dict[str, Any] | None = None
+        self,
+        vit: TimmViT,
+        num_classes: int,
+        *,
+        decoder: dict[str, Any] | None = None,
+        adapters: int = 0,
     ):
-        super().__init__(vit, num_classes, {"decoder": dict(decoder or {})})
+        options = {"decoder": dict(decoder or {}), "adapters": adapters}
+        super().__init__(vit, num_classes, options)
+        adapt(vit, adapters)
         self.norm = take_final_norm(vit)
         accept_any_size(vit)
         self.vit: Any = vit
