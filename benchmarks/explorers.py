@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from machine import measured
 from playwright.sync_api import sync_playwright
 from tabulate import tabulate
 
@@ -46,7 +47,9 @@ EXPLORERS = {
     "02_how_a_vit_sees": (".wt-patches", ".wt-big canvas"),
     "03_heads_disagree": (".wt-heads", ".wt-big canvas"),
     "04_class_tokens": (".wt-class_tokens", ".wt-table button"),
+    "05_class_activation_maps": (".wt-votes", "input[type=range]"),
     "06_weighting_heads": (".wt-fusion", "button"),
+    "07_from_blobs_to_objects": (".wt-stages", "input[type=range]"),
     "08_training_with_tags": (".wt-training", "input[type=range]"),
     "09_pseudo_labels": (".wt-thresholds", "input[type=range]"),
     "10_learning_from_noisy_masks": (".wt-clipping", "input[type=range]"),
@@ -84,6 +87,7 @@ def main():
             rows.append((name, size, first, statistics.median(times), max(times)))
         browser.close()
     formats = ("", ".2f", ".0f", ".0f", ".0f")
+    print(measured() + "\n")
     print(tabulate(rows, HEAD, tablefmt="github", floatfmt=formats))
 
 

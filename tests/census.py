@@ -4,6 +4,7 @@ Words, lines of code and how many of them are folded come from the committed not
 figures, explorers and text outputs from executed ones. A photograph is a figure tagged so.
 """
 
+import re
 import sys
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -36,7 +37,7 @@ def count(path):
         if cell.cell_type == "markdown":
             found.words += len(cell.source.split())
             found.figures += cell.source.count("```{figure}")
-            found.answers += cell.source.count(":class: seen")
+            found.answers += len(re.findall(r":class: (?:seen|answers)", cell.source))
             continue
         tags = set(cell.metadata.get("tags", []))
         lines = sum(bool(line.strip()) for line in cell.source.splitlines())

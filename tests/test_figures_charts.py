@@ -49,7 +49,7 @@ def test_numbers_are_kept_for_the_book_and_shown_in_a_live_notebook(monkeypatch)
     monkeypatch.setenv("WEAKTR_WIDGETS", "html")
     noted.note(best_head="layer 3")
     data, more = shown.pop()
-    assert data == {"application/papermill.record/text/plain": "layer 3"}
+    assert data == {"application/papermill.record/text/plain": "'layer 3'"}
     assert more["metadata"]["scrapbook"]["name"] == "best-head"
     monkeypatch.delenv("WEAKTR_WIDGETS")
     noted.note(best_head="layer 3", gain="2 points")

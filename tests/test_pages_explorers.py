@@ -170,12 +170,44 @@ def use_clipping(page, root, data):
         assert f"Clipped: {percent(marked.mean())} of this image" in said(root)
 
 
+def use_votes(page, root, data):
+    """Count all votes of the class shown: the logit; then none."""
+    photo = data["photos"][0]
+    votes = np.array(photo["votes"])  # (K, N)
+    slider = root.get_by_role("slider", name="Votes counted")
+    shown = int(np.argmax(photo["tags"]))
+    for count in (votes.shape[1], 0):
+        slider.fill(str(count))
+        logit = votes[shown].mean()
+        part = logit if count else 0.0
+        sign = "−" if part < 0 else "+"
+        assert f"make {sign}{abs(part):.2f} of a logit of" in said(root)
+    cells = root.locator(".wt-ballot tbody tr").nth(shown).locator("td")
+    assert abs(float(cells.last.inner_text().replace("−", "-")) - logit) < 0.0051
+
+
+def use_stages(page, root, data):
+    """Both maps and a jump: the method's own setting."""
+    photo = data["photos"][0]
+    root.get_by_role("checkbox", name="cross-attention").check()
+    root.get_by_role("slider", name="Jumps").fill("1")
+    cross, coarse = (unpack_rows(photo[name]) for name in ("cross", "coarse"))
+    cross = np.minimum(cross, data["cap"] * cross.mean(axis=1, keepdims=True))
+    fine = (cross * coarse) @ unpack_rows(photo["affinity"]).T
+    assert close(root.locator(".wt-result"), heat(scaled(fine[0]), photo["grid"]))
+    assert "capped cross-attention, 1 jump: " in said(root)
+    numbers = [w for w in root.locator(".wt-tally").inner_text().split() if w[0].isdigit()]
+    assert numbers[-1] == numbers[-2]  # beside the method's own
+
+
 USES = {name[4:]: use for name, use in globals().items() if name.startswith("use_")}
 CHAPTERS = {
     "02_how_a_vit_sees": ["patches"],
     "03_heads_disagree": ["heads"],
     "04_class_tokens": ["class_tokens"],
+    "05_class_activation_maps": ["votes"],
     "06_weighting_heads": ["fusion", "training"],
+    "07_from_blobs_to_objects": ["stages"],
     "08_training_with_tags": ["training"],
     "09_pseudo_labels": ["thresholds"],
     "10_learning_from_noisy_masks": ["clipping"],

@@ -9,6 +9,7 @@ from axe import violations
 from canvases import expected_map, live_html, pixels, sticking_out, without_photo
 from explorers import ALL, GRID, HEADS, LAYERS, SCORES, heads, patches
 
+from weaktr_core.widgets.host import module_source
 from weaktr_core.widgets.pack import quantise
 
 EVIL = """</script><img src=x onerror="window.hit='it'">'"`&lt;{evil}<!--<script>"""
@@ -117,7 +118,7 @@ def test_a_link_in_the_text_sets_it(opened, factory):
     """The first of its kind listens; what is no trait, or no number, is left alone."""
     kind = factory.__name__
     trait = "query=3" if kind == "patches" else "photo=1"
-    link = f'<a href="#wt-{kind}?{trait}&data=1&nothing=2">look</a>'
+    link = f'<a href="?wt-{kind}&{trait}&data=1&nothing=2#text">look</a>'
     page = opened(factory()._repr_html_() + factory()._repr_html_() + link)
     first, second = page.locator(".wt-say").nth(0), page.locator(".wt-say").nth(1)
     second.filter(has_text="cat").wait_for()
@@ -316,6 +317,32 @@ def sandboxed(opened, monkeypatch, factory):
     frame = page.frame_locator("iframe")
     frame.locator(".wt-say").filter(has_text="cat").wait_for(timeout=30_000)
     return frame
+
+
+SHADOW = """
+<div id="host"></div><script type="module">{
+%s
+const el = document.createElement("div"), state = %s;
+document.getElementById("host").attachShadow({ mode: "open" }).append(el);
+const refuse = () => { throw new Error("not implemented"); };
+const model = { get: (n) => state[n], set: (n, v) => { state[n] = v; }, on() {},
+  off: refuse, save_changes: refuse };
+Object.assign(window, { done: explorer.render({ model, el }) });
+}</script><div class="wt"><canvas></canvas></div>"""
+
+
+def test_in_a_shadow_root_whose_model_only_reads(opened, factory):
+    """As the {anywidget} directive of mystmd mounts a module: no styles from outside, a
+    model that refuses to save."""
+    page_of = factory()
+    source = module_source(page_of.name).replace("export default", "const explorer =")
+    state = json.dumps(page_of.state).replace("<", "\\u003c")
+    page = opened(SHADOW % (source, state))
+    first = page.locator("#host .wt")
+    first.locator(".wt-say").filter(has_text="cat").wait_for()
+    use(first)
+    page.get_by_role("button", name="Undo").click()
+    page.evaluate("async () => (await done)()")
 
 
 @pytest.mark.parametrize("factory", ALL[2:], indirect=True)

@@ -22,7 +22,7 @@ def note(**numbers: str) -> None:
         return
     for name, text in numbers.items():
         told = {"name": name.replace("_", "-"), "mime_prefix": PREFIX}
-        show({f"{PREFIX}text/plain": text}, raw=True, metadata={"scrapbook": told})
+        show({f"{PREFIX}text/plain": repr(text)}, raw=True, metadata={"scrapbook": told})
 
 
 def show(data: dict[str, str], **more: Any) -> None:

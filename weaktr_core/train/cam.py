@@ -18,7 +18,7 @@ from weaktr_core.method.losses import three_head_loss
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.network import statistics_of
 from weaktr_core.runtime import seed_everything
-from weaktr_core.scores.cams import CamScores, evaluate_cams
+from weaktr_core.scores.cams import CamScores, evaluate_cams, or_none
 from weaktr_core.train.loop import fit, freeze_layers
 from weaktr_core.train.runs import Run
 
@@ -58,7 +58,7 @@ class CamStage:
             model,
             self.val,
             eval_size=self.config.eval_size,
-            batch_size=2 * self.config.batch_size if self.config.eval_size is None else 1,
+            batch_size=2 * self.config.batch_size,
             keep=self.config.probe,
         )
         arrays = {"head_weights": scores.head_weights[: self.config.probe]}
@@ -79,11 +79,6 @@ def history_line(scores: CamScores) -> dict[str, Any]:
         },
         "head_weights": rounded(scores.head_weights.mean(axis=0)),
     }
-
-
-def or_none(value: float) -> float | None:
-    """NaN, which JSON lacks, as null."""
-    return None if math.isnan(value) else value
 
 
 def rounded(values: np.ndarray) -> list:

@@ -10,7 +10,6 @@ import math
 import os
 import signal
 import time
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
@@ -24,7 +23,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from weaktr_core.method.attention import TimmViT
-from weaktr_core.runtime import default_device, log, mixed_precision
+from weaktr_core.runtime import default_device, locked, log, mixed_precision
 from weaktr_core.train.order import batches_of, begin_epoch, make_loader, steps_of
 from weaktr_core.train.runs import Progress, Run
 from weaktr_core.train.snapshots import (
@@ -89,7 +88,7 @@ def fit(stage: Stage, run: Run, settings: dict[str, Any], resume: bool) -> Run:
         cpu=default_device().type == "cpu",  # else several processes stay strangers
         kwargs_handlers=[PATIENCE],
     )
-    with alone(accelerator, run), stopping() as asked:
+    with locked(run.folder), stopping() as asked:
         if accelerator.is_main_process:
             run.start(settings, resume=resume)
         accelerator.wait_for_everyone()
@@ -113,11 +112,6 @@ def check_launcher() -> None:
             "accelerate started one process only; for N on a CPU: "
             "torchrun --nproc_per_node N -m weaktr_core ..."
         )
-
-
-def alone(accelerator: Accelerator, run: Run) -> AbstractContextManager[None]:
-    """The run's lock for the first process; the others work for it."""
-    return run.locked() if accelerator.is_main_process else nullcontext()
 
 
 class Trainer:

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from weaktr_core.data.sample import DataError
 from weaktr_core.runtime import seed_everything
+from weaktr_core.train.stopping import leave_to_main_process
 
 
 def steps_of(count: int, batch_size: int, processes: int) -> int:
@@ -76,6 +77,7 @@ def make_loader(
         OwnSeeds(dataset, seed, always),
         batch_sampler=batches,
         num_workers=workers,
+        worker_init_fn=leave_to_main_process,
         generator=torch.Generator().manual_seed(seed),
         pin_memory=torch.cuda.is_available(),
     )

@@ -260,7 +260,7 @@ function drawClasses(view, p, token) {
     k,
     data.classes[k] + (p.tags[k] ? " (in the photo)" : ""),
   ]);
-  const had = parts.token.contains(document.activeElement);
+  const had = parts.token.contains(parts.grid.getRootNode().activeElement);
   const field = choice("Class", options, token, (v) => view.set({ token: Number(v) }));
   parts.token.replaceChildren(field);
   if (had) field.querySelector("select").focus();
@@ -321,7 +321,7 @@ function drawTable(view) {
 
 function arrange(view, p) {
   const { grid, heads, titles } = view.parts;
-  const focused = document.activeElement;
+  const focused = grid.getRootNode().activeElement;
   const lines = order(view, p).flatMap((k) => [
     titles[k],
     ...view.cells[k].map((c) => c.button),

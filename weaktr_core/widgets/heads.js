@@ -1,5 +1,18 @@
 // Head explorer: a thumbnail per head, one head large, from any query token.
 
+import { arrange, axis, cellOf, ORDERS, sortBy } from "./heads_grid.js";
+import { download } from "./heads_sheet.js";
+import {
+  asker,
+  cheapest,
+  chosen,
+  lift,
+  middle,
+  photoOf,
+  queryName,
+  row,
+} from "./heads_state.js";
+import { drawVersus, NUMBERS } from "./heads_versus.js";
 import {
   ARROWS,
   button,
@@ -9,8 +22,6 @@ import {
   drawOverlay,
   drawThumb,
   followLinks,
-  glide,
-  headName,
   heatLegend,
   loadImage,
   make,
@@ -21,26 +32,6 @@ import {
   tick,
   unpack,
 } from "./shared.js";
-
-const ORDERS = {
-  layer: ["layer", "Layers from the first at the top, heads from left to right."],
-  entropy: ["entropy", "Most spread out first, most concentrated last."],
-  distance: ["distance", "Farthest looking first, nearest last."],
-  agreement: ["agreement with the mean", "Most like the mean of all first, loners last."],
-};
-const NUMBERS = [
-  [
-    "patches",
-    "how many the head effectively looks at: 2 to the entropy of its map in bits. " +
-      "Sorting by entropy uses it.",
-  ],
-  [
-    "distance",
-    "how far away, in patches, what it looks at is from the patch that asks, or, " +
-      "for a class token, from the centre of the map.",
-  ],
-  ["agreement", "correlation of its map with the mean of all; 1 is alike, 0 unrelated."],
-];
 
 async function render({ model, el }) {
   const data = model.get("data");
@@ -81,90 +72,11 @@ async function open(p) {
   return { ...p, image: await loadImage(p.jpeg), rows: await unpack(p.attention) };
 }
 
-// ---- what is chosen
-
-const photoOf = (view) => view.photos[view.at("photo", view.photos.length)];
-const chosen = (view) =>
-  view.cells[view.at("layer", view.layers) * view.heads + view.at("head", view.heads)];
-
-/** Index of the patch that asks, null for a token. */
-function asker(view, p) {
-  const token = p.queries[view.at("query", p.queries.length)];
-  return token < 0 ? null : token;
-}
-
-function queryName(view, p) {
-  const index = asker(view, p);
-  if (index === null) return p.prefix[-1 - p.queries[view.at("query", p.queries.length)]];
-  const [y, x] = [Math.floor(index / p.grid[1]), index % p.grid[1]];
-  return `patch row ${y + 1}, column ${x + 1}`;
-}
-
-/** Attention of a head, from the token that asks. */
-function row(view, p, { index }) {
-  const count = p.grid[0] * p.grid[1];
-  const query = index * p.attention.shape[2] + view.at("query", p.queries.length);
-  return p.rows.subarray(query * count, (query + 1) * count);
-}
-
-/** Mean of all heads' maps, each scaled by itself, as it is drawn -> 0 .. 255. */
-function meanOf(view, p) {
-  const sum = new Float64Array(p.grid[0] * p.grid[1]);
-  for (const cell of view.cells)
-    row(view, p, cell).forEach((v, i) => {
-      sum[i] += v;
-    });
-  const most = sum.reduce((a, b) => Math.max(a, b), 1);
-  return Uint8Array.from(sum, (v) => Math.round((255 * v) / most));
-}
-
-const lift = (view, values) =>
-  view.lifted ? values.map((v) => Math.round(Math.sqrt(v * 255))) : values;
-
-/** Of one map, as the table and the sorting show them. */
-function statistics(values, mean, columns, from) {
-  const total = values.reduce((a, b) => a + b, 0);
-  if (!total) return { entropy: 0, distance: 0, agreement: 0 };
-  const average = mean.reduce((a, b) => a + b, 0) / mean.length;
-  const even = total / values.length;
-  let [bits, y, x, ab, aa, bb] = [0, 0, 0, 0, 0, 0];
-  values.forEach((v, i) => {
-    const share = v / total;
-    if (v) bits -= share * Math.log2(share);
-    y += share * Math.floor(i / columns);
-    x += share * (i % columns);
-    const [a, b] = [v - even, mean[i] - average];
-    ab += a * b;
-    aa += a * a;
-    bb += b * b;
-  });
-  // a class token sits nowhere: how far from the centre of what it looks at
-  if (from !== null) [y, x] = [Math.floor(from / columns), from % columns];
-  const distance = values.reduce(
-    (sum, v, i) =>
-      sum + (v / total) * Math.hypot(Math.floor(i / columns) - y, (i % columns) - x),
-    0,
-  );
-  return { entropy: bits, distance, agreement: ab / Math.sqrt(aa * bb || 1) };
-}
-
 // ---- the photo: ask from another token
 
 function ask(view, query) {
   if (query >= 0 && query !== view.model.get("query")) view.set({ query });
 }
-
-/** Index of the kept patch with the least cost(row, column), -1 if none is kept. */
-function cheapest(p, cost) {
-  const costs = p.queries.map((t) =>
-    t < 0 ? Number.POSITIVE_INFINITY : cost(Math.floor(t / p.grid[1]), t % p.grid[1]),
-  );
-  const least = Math.min(...costs);
-  return Number.isFinite(least) ? costs.indexOf(least) : -1;
-}
-
-const middle = (p) =>
-  cheapest(p, (y, x) => Math.hypot(y - (p.grid[0] - 1) / 2, x - (p.grid[1] - 1) / 2));
 
 function pick(view, event) {
   const p = photoOf(view);
@@ -192,93 +104,6 @@ function step(view, event) {
     return ahead > 0 ? ahead + 9 * aside : Number.POSITIVE_INFINITY;
   });
   ask(view, next);
-}
-
-// ---- the grid: choose a head, compare with another
-
-function cellOf(view, index) {
-  const { heads } = view;
-  const cell = { index, canvas: make("canvas"), name: headName(index, heads) };
-  const state = { layer: Math.floor(index / heads), head: index % heads };
-  const short = `${state.layer + 1}.${state.head + 1}`;
-  cell.button = make(
-    "button",
-    {
-      type: "button",
-      title: cell.name,
-      "aria-label": cell.name,
-      onclick: () => view.set(state),
-      onpointerenter: (event) => event.pointerType === "mouse" && compare(view, cell),
-      onpointerleave: () => compare(view, null),
-      onfocus: () => cell.button.matches(":focus-visible") && compare(view, cell),
-      onblur: () => compare(view, null),
-      onkeydown: (event) => walk(view, event, cell),
-    },
-    cell.canvas,
-    make("span", { "aria-hidden": "true" }, short),
-  );
-  return cell;
-}
-
-function compare(view, cell) {
-  view.hovered = cell;
-  drawVersus(view, photoOf(view));
-}
-
-/** Keys walk through the grid as it is sorted. */
-function walk(view, event, cell) {
-  const shown = [...view.parts.grid.querySelectorAll("button")];
-  const i = shown.indexOf(cell.button);
-  const next = {
-    ArrowLeft: i - 1,
-    ArrowRight: i + 1,
-    ArrowUp: i - view.heads,
-    ArrowDown: i + view.heads,
-    Home: 0,
-    End: shown.length - 1,
-  }[event.key];
-  if (next === undefined) return;
-  event.preventDefault();
-  shown[next]?.focus();
-}
-
-function sorted(view, p) {
-  if (view.order === "layer") return view.cells;
-  const mean = meanOf(view, p);
-  const of = (cell) =>
-    statistics(row(view, p, cell), mean, p.grid[1], asker(view, p))[view.order];
-  const score = new Map(view.cells.map((cell) => [cell, of(cell)]));
-  return [...view.cells].sort((a, b) => score.get(b) - score.get(a));
-}
-
-const axis = (text, kind = "") =>
-  make("span", { class: `wt-axis ${kind}`, "aria-hidden": "true" }, text);
-
-function arrange(view, p) {
-  const { grid, orderText, top } = view.parts;
-  const wanted = sorted(view, p).map((cell) => cell.button);
-  const shown = [...grid.querySelectorAll("button")];
-  if (wanted.every((press, i) => press === shown[i])) return;
-  const focused = document.activeElement;
-  const rows = Array.from({ length: view.layers }, (_, i) => [
-    axis(i + 1),
-    ...wanted.slice(i * view.heads, (i + 1) * view.heads),
-  ]);
-  grid.replaceChildren(orderText, ...top, ...rows.flat());
-  if (grid.contains(focused)) focused.focus({ preventScroll: true });
-}
-
-function sortBy(view, value) {
-  view.order = value;
-  const { grid, orderText } = view.parts;
-  const moving = view.cells.map((cell) => cell.button);
-  glide(moving, () => {
-    grid.classList.toggle("wt-sorted", value !== "layer");
-    const columns = `repeat(${view.heads}, minmax(0, 1fr))`;
-    grid.style.gridTemplateColumns = (value === "layer" ? "18px " : "") + columns;
-    orderText.textContent = ORDERS[value][1];
-    arrange(view, photoOf(view));
-  });
 }
 
 // ---- what the page consists of
@@ -431,89 +256,6 @@ function drawTokens(view, p) {
     token.replaceChildren(view.tokens);
   }
   view.tokens.show(asker(view, p) === null ? view.at("query", p.queries.length) : "patch");
-}
-
-/** The chosen head beside the one under the pointer, the kept one, or the mean of all. */
-function drawVersus(view, p) {
-  const { side, table, keep } = view.parts;
-  const current = chosen(view);
-  const mean = meanOf(view, p);
-  // a head is not compared with itself
-  const cell = [view.hovered, view.kept].find((one) => one && one !== current) ?? null;
-  const other = cell ? row(view, p, cell) : mean;
-  const who = cell ? cell.name : "mean of all";
-  drawMap(side, lift(view, other), p.grid);
-  side.classList.toggle("wt-kept", cell !== null && cell === view.kept);
-  side.setAttribute("aria-label", `to compare: ${who}, seen from ${queryName(view, p)}`);
-  const both = [row(view, p, current), other].map((v) =>
-    statistics(v, mean, p.grid[1], asker(view, p)),
-  );
-  table.replaceChildren(...versus([current.name, who], both));
-  keep.textContent = view.kept ? "Compare with the mean" : "Keep to compare";
-  keep.setAttribute("aria-pressed", view.kept !== null);
-}
-
-/** Head and body of the table of numbers. */
-function versus(names, both) {
-  // always two lines: what lies below must not move while the pointer is on its way there
-  const title = (name) =>
-    make(
-      "th",
-      { scope: "col" },
-      ...name.split(/(?<=, |mean )/).map((part) => make("span", {}, part)),
-    );
-  const line = (name, show) =>
-    make(
-      "tr",
-      {},
-      make("th", { scope: "row" }, name),
-      ...both.map((s) => make("td", {}, show(s))),
-    );
-  return [
-    make("thead", {}, make("tr", {}, make("td"), ...names.map(title))),
-    make(
-      "tbody",
-      {},
-      line("patches", (s) => (2 ** s.entropy).toFixed(0)),
-      line("distance", (s) => s.distance.toFixed(1)),
-      line("agreement", (s) => s.agreement.toFixed(2)),
-    ),
-  ];
-}
-
-// ---- one picture of what is seen, to keep or to send
-
-function download(view) {
-  const href = sheetOf(view, photoOf(view)).toDataURL();
-  make("a", { download: "attention-heads.png", href }).click();
-}
-
-function sheetOf(view, p) {
-  const { big, grid, say } = view.parts;
-  const sheet = make("canvas");
-  const context = sheet.getContext("2d");
-  const [edge, gap, wide] = [24, 6, 560];
-  const ratio = p.grid[0] / p.grid[1];
-  const [cellWide, cellHigh] = [84, 84 * ratio];
-  const high = Math.max(wide * ratio, view.layers * (cellHigh + gap) - gap);
-  sheet.width = wide + view.heads * (cellWide + gap) - gap + 3 * edge;
-  sheet.height = Math.round(high) + 2 * edge + 40;
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, sheet.width, sheet.height);
-  context.imageSmoothingEnabled = false;
-  context.drawImage(big, edge, edge, wide, wide * ratio);
-  [...grid.querySelectorAll("button")].forEach((press, i) => {
-    const x = wide + 2 * edge + (i % view.heads) * (cellWide + gap);
-    const y = edge + Math.floor(i / view.heads) * (cellHigh + gap);
-    context.fillStyle = "#0b62c4";
-    if (press.getAttribute("aria-pressed") === "true")
-      context.fillRect(x - 3, y - 3, cellWide + 6, cellHigh + 6);
-    context.drawImage(press.querySelector("canvas"), x, y, cellWide, cellHigh);
-  });
-  context.fillStyle = "#1a1a1a";
-  context.font = "18px system-ui, sans-serif";
-  context.fillText(say.textContent, edge, sheet.height - edge, sheet.width - 2 * edge);
-  return sheet;
 }
 
 const HEADS_STYLE = `

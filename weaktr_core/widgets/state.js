@@ -4,6 +4,15 @@ import { button } from "./dom.js";
 
 const TOGETHER = 700; // ms; a slider's run of changes is undone at once
 
+/** Hosts without a kernel may refuse to save or to stop listening, as mystmd's theme does. */
+function unlessRefused(act) {
+  try {
+    act();
+  } catch {
+    // nobody would have heard of it
+  }
+}
+
 /**
  * Tie an explorer to its model.
  *
@@ -23,7 +32,7 @@ export function connect(model, names, draw) {
     busy = true;
     for (const [name, value] of Object.entries(values)) model.set(name, value);
     busy = false;
-    model.save_changes();
+    unlessRefused(() => model.save_changes());
   };
   const past = history(model, names);
   const set = (values, ...how) => {
@@ -42,7 +51,7 @@ export function connect(model, names, draw) {
   past.onchange(true);
   const at = (name, end, least = 0) => Math.min(Math.max(model.get(name), least), end - 1);
   const stop = () => {
-    for (const name of names) model.off(`change:${name}`, heard);
+    for (const name of names) unlessRefused(() => model.off(`change:${name}`, heard));
   };
   return { set, write, at, stop, undo, undoField };
 }
@@ -76,8 +85,9 @@ function history(model, names) {
 }
 
 /**
- * Links in the text set an explorer's state: `#wt-heads?layer=2&head=4` its traits,
- * `#wt-heads?finding=1` what Python gave as the first of `data.findings`.
+ * Links in the text, and the page's own address, set an explorer's state:
+ * `?wt-heads&layer=2&head=4#section` its traits, `?wt-heads&finding=1#section` what Python
+ * gave as the first of `data.findings`. Without scripts such a link leads to the section.
  *
  * @param kind of the explorer; the first of its kind on a page listens.
  * @param root its element.
@@ -86,22 +96,22 @@ function history(model, names) {
  */
 export function followLinks(kind, root, view) {
   const follow = (href) => {
-    const [place, query] = href.slice(href.indexOf("#")).split("?");
-    if (place !== `#wt-${kind}` || !query) return false;
-    if (document.querySelector(`.wt-${kind}`) !== root) return false;
+    const [, named, query] = /\?wt-(\w+)&([^#]*)/.exec(href) ?? [];
+    if (named !== kind) return false;
+    if (root.getRootNode().querySelector(`.wt-${kind}`) !== root) return false;
     const values = wanted(new URLSearchParams(query), view);
     if (Object.keys(values).length) view.set(values);
     return true;
   };
   const clicked = (event) => {
-    const link = event.target.closest?.("a[href*='#wt-']");
+    const link = event.target.closest?.("a[href*='?wt-']");
     if (!link || !follow(link.getAttribute("href"))) return;
     event.preventDefault();
     event.stopPropagation();
     root.scrollIntoView({ block: "nearest" });
   };
   document.addEventListener("click", clicked, true);
-  follow(location.hash);
+  follow(location.search);
   return () => document.removeEventListener("click", clicked, true);
 }
 
