@@ -92,6 +92,7 @@ def describe(model: WeakTr) -> dict[str, Any]:
     check(model)
     vit, fusion = model.backbone.vit, model.fusion
     layers, heads, dim = model.backbone.shape
+    assert model.statistics is not None  # or it would not have passed
     mean, std = model.statistics
     cap = model.options["cap"]
     return dict(

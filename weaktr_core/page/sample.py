@@ -54,8 +54,8 @@ def sample(
     output = model.read_out(tokens)
     likely = output.coarse_logits[0].sigmoid()
     classes = likely.argsort(descending=True)[:most_classes].tolist()
-    rows = torch.stack([layer.rows()[0] for layer in tokens.layers])  # (L, H, T, T)
-    rows = rows.flatten(0, 1)[..., -len(tokens.patches[0]) :].numpy()  # (L·H, T, N)
+    maps = torch.stack([layer.rows()[0] for layer in tokens.layers])  # (L, H, T, T)
+    rows = maps.flatten(0, 1)[..., -len(tokens.patches[0]) :].numpy()  # (L·H, T, N)
     return dict(
         name=name,
         credit=credit,
