@@ -82,6 +82,14 @@ def add_segment(commands) -> None:
         help="let the photo's edges correct the mask; auto: if pydensecrf2 is installed",
     )
     command.add_argument(
+        "--export",
+        nargs="+",
+        default=[],
+        choices=["coco", "label-studio", "csv"],
+        help="also write the masks for other tools: coco.json (CVAT imports it, too), "
+        "label-studio.json, areas.csv",
+    )
+    command.add_argument(
         "--explorers",
         type=argument(Annotated[int, Range(0)]),
         default=4,
@@ -96,11 +104,13 @@ def segment_command(arguments: argparse.Namespace) -> None:
 
     from weaktr_core.data import DataError
     from weaktr_core.data.files import shorten
+    from weaktr_core.labels.exports import write_exports
 
     photos = find_photos(arguments.photos)
     segmenter, classes = make_segmenter(arguments)
     desk = Desk(Path(arguments.out), classes, arguments.explorers)
     troubles: list[str] = []
+    kept: list[tuple[str, np.ndarray]] = []
     for name, path in tqdm(photos.items(), desc="segment", unit="photo"):
         try:
             photo = read_photo(path)
@@ -109,7 +119,10 @@ def segment_command(arguments: argparse.Namespace) -> None:
             continue
         found = segmenter(photo)
         desk.write(name, photo, found, segmenter)
+        if arguments.export:
+            kept.append((path.name, found.labels))
         tqdm.write(f"{name}: {', '.join(found.phrases(classes))}", file=sys.stdout)
+    write_exports(desk.folder, arguments.export, kept, classes)
     if len(troubles) < len(photos):
         log(f"done: {desk.folder}/ masks, overlays{', explorers' * bool(desk.explored)}")
     if troubles:
