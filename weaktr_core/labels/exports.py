@@ -69,7 +69,8 @@ def coco_json(found: Sequence[tuple[str, np.ndarray]], classes: Sequence[str]) -
         found: file name and label map (height, width) of each photo.
         classes: K names.
     """
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for number, (name, labels) in enumerate(found, 1):
         height, width = labels.shape
         images.append(dict(id=number, file_name=name, height=height, width=width))
