@@ -44,8 +44,12 @@ class CamStage:
         transform = train_transform(config.augment, config.img_size, statistics)
         self.data = TaggedTensors(train, transform)
         tags = all_tags(train) if config.patch_weight or config.balance else None
-        self.weights = draw_weights(tags, config.balance) if config.balance else None
-        self.frequency = None if tags is None else tags.mean(dim=0).clamp(min=1e-3)
+        self.weights: Tensor | None = None
+        self.frequency: Tensor | None = None
+        if tags is not None:
+            self.frequency = tags.mean(dim=0).clamp(min=1e-3)
+        if tags is not None and config.balance:
+            self.weights = draw_weights(tags, config.balance)
         self.teacher = build_teacher(config, self.data) if config.patch_weight else None
 
     def lr_factor(self, epoch: float) -> float:
@@ -123,9 +127,7 @@ def build_teacher(config: CamConfig, data: TaggedTensors) -> Teacher:
     if not config.model.get("background"):
         raise SettingError("patch_weight: expected model={'background': True} with it")
     more = dict(config.vit_options)
-    vit = load_vit(
-        config.backbone, config.img_size, pretrained=config.pretrained, **more
-    )
+    vit = load_vit(config.backbone, config.img_size, pretrained=config.pretrained, **more)
     return Teacher(vit, data)
 
 

@@ -46,7 +46,7 @@ class SegStage:
             statistics,
         )
         self.data = MaskedTensors(train, transform)
-        self.weights = None
+        self.weights: Tensor | None = None
 
     def lr_factor(self, epoch: float) -> float:
         """Learning rate as a factor of its peak, see `poly`."""
