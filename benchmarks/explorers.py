@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from machine import measured
 from playwright.sync_api import sync_playwright
 from tabulate import tabulate
 
@@ -86,6 +87,7 @@ def main():
             rows.append((name, size, first, statistics.median(times), max(times)))
         browser.close()
     formats = ("", ".2f", ".0f", ".0f", ".0f")
+    print(measured() + "\n")
     print(tabulate(rows, HEAD, tablefmt="github", floatfmt=formats))
 
 

@@ -9,6 +9,7 @@ import time
 
 import timm
 import torch
+from machine import measured
 
 from weaktr_core.networks.cam import WeakTr
 
@@ -33,6 +34,7 @@ def main() -> None:
         times["plain"].append(seconds(plain, images))
         times["cams"].append(seconds(model, images))
     medians = {key: statistics.median(values) for key, values in times.items()}
+    print(measured() + "\n")
     print(f"plain {medians['plain']:.3f} s, with all maps {medians['cams']:.3f} s,")
     print(f"ratio {medians['cams'] / medians['plain']:.2f}")
 

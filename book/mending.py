@@ -86,6 +86,7 @@ def mend_site(html: Path, sources: Path, mathjax: Path | None) -> None:
             text = photo_page.guard(text)
         page.write_text(offer_source(text, page, sources), "utf8")
     set_formulas(pages, mathjax)
+    drop_unloaded(html, pages)
 
 
 def mend(text: str) -> str:
@@ -109,6 +110,16 @@ def offer_source(text: str, page: Path, sources: Path) -> str:
     folder.mkdir(exist_ok=True)
     shutil.copy(source, folder)
     return SOURCE.sub(rf"\g<1>{source.name}\2 download", text)
+
+
+def drop_unloaded(html: Path, pages: list[Path]) -> None:
+    """Remove programs that no page loads any more, and maps to sources not here."""
+    texts = [page.read_text("utf8") for page in pages]
+    for script in (html / "_static").rglob("*.js"):
+        if not any(script.name in text for text in texts):
+            script.unlink()
+    for rest in [*html.rglob("*.js.map"), *html.rglob("*.css.map")]:
+        rest.unlink()
 
 
 def drop_dead_links(page: Path) -> None:

@@ -8,27 +8,26 @@ from pathlib import Path
 from tabulate import tabulate
 from weaktr_core.data.photos import CREDITS, photo
 from weaktr_core.networks.cam import WeakTr
-from weaktr_core.networks.checkpoints import load_checkpoint
 from weaktr_core.page.explorer import your_photo
 from weaktr_core.page.packing import PackedNetwork, write_network
 from weaktr_core.page.sample import sample
 
 ROOT = Path(__file__).resolve().parents[1]
-WEIGHTS = ROOT / "weaktr_core" / "weights" / "voc-cam.safetensors"
 RESULT = ROOT / "data" / "results" / "rounding.json"
-NAME = "your_photo"
+NAME, NETWORK = "your_photo", "voc"
 SAMPLES = ("cat", "astronaut", "rocket")
 # What the page may load, and from where: from beside it, and what it makes itself. A
 # page opened from a disk has no origin, so its neighbours are named by their scheme.
 POLICY = "; ".join(
     (
-        "default-src 'none'",
+        "default-src 'self'",
         "script-src 'self' file: 'unsafe-inline' 'wasm-unsafe-eval'",
         "worker-src blob:",
         "style-src 'self' file: 'unsafe-inline'",
         "img-src 'self' file: data: blob:",
         "font-src 'self' file: data:",
         "connect-src 'self'",
+        "object-src 'none'",
         "form-action 'self' file:",
         "base-uri 'self'",
     )
@@ -37,7 +36,7 @@ POLICY = "; ".join(
 
 def put(pages: Path) -> None:
     """Into the folder of all pages: the network's files, the explorer, the tables."""
-    network = load_checkpoint(WEIGHTS)
+    network = WeakTr.pretrained(NETWORK)
     packed = write_network(network, pages / "vendor" / "network")
     samples = [look_at(network, name) for name in SAMPLES]
     explorer = your_photo(packed, samples)._repr_html_()
@@ -58,6 +57,7 @@ def look_at(network: WeakTr, name: str) -> dict:
 def figures(packed: PackedNetwork, stored: dict) -> dict[str, str]:
     """What the page's prose names by ``%NAME%``."""
     return dict(
+        LEVELS=str(stored["rows"][0]["levels"]),
         DOWNLOAD=f"{packed.bytes / 1e6:.1f} MB",
         FULL=f"{stored['float_bytes'] / 1e6:.0f} MB",
         PHOTOS=str(stored["photos"]),

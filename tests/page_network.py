@@ -54,15 +54,36 @@ def read(path):
     return found
 
 
+def double_rows(layer):
+    """All of a layer's attention."""
+    return (layer.scale * layer.query @ layer.key.transpose(-2, -1)).softmax(dim=-1)
+
+
+def in_single(tokens):
+    """Tokens and records as the readout takes them."""
+    for one in (tokens, *tokens.layers):
+        for name, value in vars(one).items():
+            if isinstance(value, torch.Tensor):
+                setattr(one, name, value.float())
+    return tokens
+
+
 @torch.no_grad()
 def in_torch(model, picture):
-    """The same from PyTorch, with the same rounded weights."""
+    """The same from PyTorch, with the same rounded weights.
+
+    The transformer computes in double precision: in single, PyTorch itself is as far from
+    that as the page may be.
+    """
     model = rounded(model)
-    tokens = model.encode(model.prepare(picture))
+    model.backbone.double()
+    tokens = model.encode(model.prepare(picture).double())
+    attention = torch.stack([double_rows(layer) for layer in tokens.layers], dim=1)
+    tokens = in_single(tokens)
     output = model.read_out(tokens)
     patches = tokens.patches.transpose(1, 2).unflatten(2, tokens.grid)
     found = dict(
-        attention=torch.stack([layer.rows() for layer in tokens.layers], dim=1),
+        attention=attention,
         class_logits=output.class_logits,
         map=model.patch_head(patches),
         coarse_logits=output.coarse_logits,

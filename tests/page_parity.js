@@ -3,7 +3,7 @@
 // line of JSON with names and lengths.
 
 import { readFileSync, writeFileSync } from "node:fs";
-import { means, stages, summing } from "../weaktr_core/page/mixing.js";
+import { stages, summing } from "../weaktr_core/page/mixing.js";
 import { openVit } from "../weaktr_core/page/vit.js";
 
 const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
@@ -57,14 +57,16 @@ function patchRows(all, first, count, N) {
 function addMaps(found, seen, N, K) {
   const setting = Array.from(seen.learned, (weight) => ({ weight, kind: "itself" }));
   const rows = (first, count) => patchRows(found.attention, first, count, N);
-  const fused = summing(rows(K, N), layers * heads, N)(setting);
+  const fused = seen.affinity ?? summing(rows(K, N), layers * heads, N)(setting);
   const names = { coarse: "coarse_cam", cross: "cross_attention", product: "cam", fine: "fine_cam" };
   for (const name of Object.values(names)) found[name] = new Float32Array(K * N);
   for (let k = 0; k < K; k++) {
     const cross = summing(rows(k, 1), layers * heads, N)(setting);
-    const made = stages(cross, seen.map.subarray(k * N, (k + 1) * N), fused, cap);
+    const evidence = seen.evidence.subarray(k * N, (k + 1) * N);
+    const made = stages(cross, evidence, fused, cap);
     for (const [ours, name] of Object.entries(names)) found[name].set(made[ours], k * N);
   }
-  found.coarse_logits = means(seen.map, N);
-  found.fine_logits = means(found.fine_cam, N);
+  found.coarse_logits = seen.logits;
+  const mean = (k) => found.fine_cam.subarray(k * N, (k + 1) * N).reduce((a, b) => a + b) / N;
+  found.fine_logits = Float32Array.from({ length: K }, (_, k) => mean(k));
 }

@@ -8,7 +8,7 @@ from PIL import Image
 from weaktr_core.__main__ import build_parser, main
 
 COMMANDS = [
-    "train-cam", "make-labels", "train-seg", "evaluate", "segment", "explore", "doctor",
+    "train-cam", "make-labels", "train-seg", "evaluate", "segment", "explore", "export", "doctor",
 ]  # fmt: skip
 SMOKE = ["--preset", "smoke", "--set", "epochs=1", "precision=no", "img_size=48"]
 

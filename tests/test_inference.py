@@ -7,11 +7,12 @@ from naive import tiny_model
 from PIL import Image
 
 from weaktr_core.data import Scenes
+from weaktr_core.data.batches import same_size_batches
 from weaktr_core.data.sample import DataError
 from weaktr_core.labels.files import read_cam, voc_palette, write_mask
 from weaktr_core.labels.making import make_cams, make_masks
 from weaktr_core.labels.recipe import LabelRecipe, label_map
-from weaktr_core.labels.views import View, infer_cams, make_views, same_size_batches
+from weaktr_core.labels.views import STAGES, View, infer_cams, infer_tagged, make_views
 
 
 def test_views_pair_each_scale_with_its_mirror():
@@ -42,10 +43,53 @@ def test_views_are_summed_at_image_size():
     assert torch.equal(first.cam, model(images).cam)
 
 
-def test_batches_hold_one_size_each():
-    samples = [*Scenes(3, 64), *Scenes(2, 48), *Scenes(1, 64)]
-    sizes = [[s.image.shape[0] for s in b] for b in same_size_batches(iter(samples), 2)]
-    assert sizes == [[64, 64], [64], [48, 48], [64]]
+class Mixed(list):
+    """Scenes of two sizes."""
+
+    classes = Scenes(1, 64).classes
+
+    def __init__(self):
+        super().__init__([*Scenes(3, 64), *Scenes(2, 48), *Scenes(1, 64)])
+
+
+def test_batches_hold_one_size_each_and_every_image_once():
+    batches = list(same_size_batches(Mixed(), 2))
+    sizes = [[sample.image.shape[0] for _, sample in batch] for batch in batches]
+    assert sizes == [[64, 64], [48, 48], [64, 64]]
+    assert sorted(n for batch in batches for n, _ in batch) == list(range(6))
+    alone = [[n for n, _ in batch] for batch in same_size_batches(Scenes(5, 64), 2)]
+    assert alone == [[0, 1], [2, 3], [4]]  # in order, where all are of one size
+    assert [n for b in same_size_batches(Mixed(), 2, [4, 1]) for n, _ in b] == [4, 1]
+
+
+def test_large_photos_go_through_alone(monkeypatch):
+    monkeypatch.setattr("weaktr_core.data.batches.MOST_PIXELS", 64 * 64 + 1)
+    assert [len(batch) for batch in same_size_batches(Scenes(3, 64), 8)] == [1, 1, 1]
+
+
+def test_a_photo_that_cannot_be_read_stops_the_reading():
+    class Broken(Mixed):
+        def __getitem__(self, number):
+            if number == 3:
+                raise DataError("broken")
+            return super().__getitem__(number)
+
+    with pytest.raises(DataError, match="broken"):
+        list(same_size_batches(Broken(), 2))
+
+
+def test_only_the_tagged_maps_are_enlarged_and_they_are_the_same():
+    model, images = tiny_model(), torch.randn(3, 3, 64, 80)
+    views, wanted = (
+        make_views([1.0, 1.5]),
+        [np.array([1, 4]), np.array([], int), np.array([0])],
+    )
+    every, _ = infer_cams(model, images, views)
+    some, _ = infer_tagged(model, images, wanted, views)
+    for n, classes in enumerate(wanted):
+        assert some[n].shape == (4, len(classes), 64, 80)
+        for stage, maps in zip(STAGES, some[n], strict=True):
+            assert torch.allclose(maps, every[stage][n, classes], rtol=1e-6, atol=1e-7)
 
 
 def test_ties_go_to_the_background():
@@ -74,7 +118,7 @@ def test_cams_and_masks_of_a_dataset_and_resuming(tmp_path, monkeypatch):
     make_masks(data, tmp_path / "cams", tmp_path / "masks", LabelRecipe(0.4))
     with Image.open(tmp_path / "masks" / f"{data[0].name}.png") as mask:
         assert (np.asarray(mask) == label_map(scores, classes, 0.4)).all()
-    monkeypatch.setattr("weaktr_core.labels.making.infer_cams", None)  # not called again
+    monkeypatch.setattr("weaktr_core.labels.making.infer_tagged", None)  # not called again
     make_cams(model, data, tmp_path / "cams", views=[View()])
 
 

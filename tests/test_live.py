@@ -247,4 +247,5 @@ def controls_both_ways(page, box):
     assert run_cell(page, 8) == f"{PHOTOS[1]} small 2 1"
     run_cell(page, 9)  # another layer and photo
     say.filter(has_text=f"{PHOTOS[0]}: layer 1, head 2").wait_for(timeout=WAIT)
+    without_photo(box)
     assert np.array_equal(pixels(thumbs.nth(3)), expected_map(rows[1, 1, 0, 1:], GRID))

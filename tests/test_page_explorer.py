@@ -57,9 +57,14 @@ def load(page):
 
 def give(page, *files):
     """(name, bytes) each → what the page says in the end."""
-    payload = [dict(name=n, mimeType="image/png", buffer=b) for n, b in files]
-    page.locator(".wt-file").first.set_input_files(payload)
-    page.locator(".wt-photo-bar[aria-busy=false]").wait_for()
+    return drop(page, [dict(name=n, mimeType="image/png", buffer=b) for n, b in files])
+
+
+def drop(page, files):
+    """Files, or the path of one → what the page says in the end."""
+    rounds = page.locator(".wt-photo-bar").get_attribute("data-rounds") or 0
+    page.locator(".wt-file").first.set_input_files(files)
+    page.locator(f".wt-photo-bar[data-rounds='{int(rounds) + 1}']").wait_for()
     return page.locator(".wt-say").inner_text()
 
 
@@ -271,15 +276,14 @@ def test_every_file_ends_in_a_picture_or_a_sentence(page, tmp_path):
     wrong = {}
     for name, (data, phrase) in CASES.items():
         before = page.locator(".wt-photos button").count()
-        if data is None:
-            page.locator(".wt-file").first.set_input_files(large)
-            page.locator(".wt-photo-bar[aria-busy=false]").wait_for()
-            said = page.locator(".wt-say").inner_text()
-        else:
-            said = give(page, (name, data))
+        said = drop(page, large) if data is None else give(page, (name, data))
         taken = page.locator(".wt-photos button").count() > before
         if taken:
             page.get_by_role("button", name="Close this photo").click()
+            page.wait_for_function(
+                "n => document.querySelectorAll('.wt-photos button').length === n",
+                arg=before,
+            )
         one_sentence = said.startswith(name) and said.endswith(".") and "\n" not in said
         fits = taken and not said if phrase is None else one_sentence and phrase in said
         if not fits and not (name in EITHER and (taken or one_sentence)):

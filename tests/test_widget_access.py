@@ -118,7 +118,7 @@ def test_a_link_in_the_text_sets_it(opened, factory):
     """The first of its kind listens; what is no trait, or no number, is left alone."""
     kind = factory.__name__
     trait = "query=3" if kind == "patches" else "photo=1"
-    link = f'<a href="#wt-{kind}?{trait}&data=1&nothing=2">look</a>'
+    link = f'<a href="?wt-{kind}&{trait}&data=1&nothing=2#text">look</a>'
     page = opened(factory()._repr_html_() + factory()._repr_html_() + link)
     first, second = page.locator(".wt-say").nth(0), page.locator(".wt-say").nth(1)
     second.filter(has_text="cat").wait_for()

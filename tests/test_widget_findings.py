@@ -51,13 +51,15 @@ def test_the_explorer_opens_on_the_first_and_buttons_and_links_lead_to_the_other
     explorer = explore_heads(
         PHOTO, ROWS, findings=FOUND, grid=GRID, every=1, names=["cat"], host="html"
     )
-    page = opened(explorer._repr_html_() + '<a href="#wt-heads?finding=3">near</a>')
+    page = opened(explorer._repr_html_() + '<a href="?wt-heads&finding=3#x">near</a>')
     say = page.locator(".wt-say")
     assert "cat: layer 2, head 1, seen from patch row 3, column 2. 50%" in say.inner_text()
     page.get_by_role("button", name="loner").click()
     assert "layer 3, head 2, seen from class token. Its map" in say.inner_text()
     page.get_by_role("link", name="near").click()
     assert "layer 1, head 2, seen from patch row 4, column 5. From all" in say.inner_text()
+    page.goto(page.url.split("?")[0] + "?wt-heads&finding=2")
+    assert "layer 3, head 2" in page.locator(".wt-say").inner_text()
     page.get_by_role("button", name="layer 1, head 1").click()
     assert "patches away" not in say.inner_text()
 

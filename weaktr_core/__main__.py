@@ -12,6 +12,7 @@ from weaktr_core.commands.common import Parser, UsageError
 from weaktr_core.commands.doctor import add_doctor
 from weaktr_core.commands.evaluate import add_evaluate
 from weaktr_core.commands.explore import add_explore
+from weaktr_core.commands.export import add_export
 from weaktr_core.commands.labels import add_make_labels
 from weaktr_core.commands.segment import add_segment
 from weaktr_core.commands.train import add_train_cam, add_train_seg
@@ -27,6 +28,7 @@ From tags to masks:
   python -m weaktr_core evaluate  RUN                      how good, against true masks
   python -m weaktr_core segment   PHOTO --run RUN          masks of your own photos
   python -m weaktr_core explore   PHOTO                    what every head looks at
+  python -m weaktr_core export    RUN -o FILE.onnx         for other programs
 
 FOLDER holds photos and a table tags.csv (photo,tags,split), or is laid out like VOC 2012
 or COCO. Without --data the built-in generated scenes are used, so everything can be tried
@@ -104,6 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_evaluate(commands)
     add_segment(commands)
     add_explore(commands)
+    add_export(commands)
     add_doctor(commands)
     return parser
 

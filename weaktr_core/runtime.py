@@ -7,12 +7,17 @@ import logging
 import os
 import random
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
+
+from weaktr_core.errors import WeakTrError
 
 log = logging.getLogger("weaktr")
 
@@ -69,20 +74,46 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def own_share(count: int) -> range:
-    """Which of ``count`` things are this process's to do, where several run together.
+def processes() -> tuple[int, int]:
+    """This process's number and how many work together, as their launcher told them.
 
-    ``accelerate launch`` and ``torchrun`` tell each process its number.
+    ``torchrun`` and ``accelerate launch`` do; without one it is 0 of 1.
     """
-    environment = os.environ
-    rank, processes = environment.get("RANK", "0"), environment.get("WORLD_SIZE", "1")
-    return range(int(rank), count, int(processes))
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first() -> bool:
+    """Whether this is the only process, or the one of several that speaks for all."""
+    return processes()[0] == 0
+
+
+def own_share(count: int) -> range:
+    """Which of ``count`` things are this process's to do."""
+    number, together = processes()
+    return range(number, count, together)
+
+
+def gather(value: Any) -> list[Any]:
+    """The value of every process, in order; they wait for one another here."""
+    together = processes()[1]
+    if together == 1:
+        return [value]
+    distributed = torch.distributed
+    if not distributed.is_initialized():
+        distributed.init_process_group("gloo")
+    values: list[Any] = [None] * together
+    distributed.all_gather_object(values, value)
+    return values
+
+
+PART = ".weaktr-"
+"""How the names of files that are still being written begin."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a temporary file, then move it into place: all or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part" + path.suffix)
+    handle, name = tempfile.mkstemp(f".part{path.suffix}", PART, path.parent)
     os.close(handle)
     try:
         write(Path(name))
@@ -92,10 +123,37 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def sweep_parts(folder: Path) -> None:
-    """Remove what a killed `write_atomically` left in a folder and those below."""
-    for part in folder.rglob("tmp*.part*"):
-        part.unlink(missing_ok=True)
+def sweep_parts(folder: Path, seconds: float = 0.0) -> None:
+    """Remove what a killed `write_atomically` left in a folder and those in it.
+
+    Args:
+        folder: where.
+        seconds: leave what is younger; somebody may be writing it.
+    """
+    for part in [*folder.glob(f"{PART}*.part*"), *folder.glob(f"*/{PART}*.part*")]:
+        if time.time() - part.stat().st_mtime >= seconds:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder; the lock of a killed one is gone with it.
+
+    Of several processes that work together, the first one locks for all.
+
+    Raises:
+        WeakTrError: where another process is in.
+    """
+    if not is_first():
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            sweep_parts(folder)
+            yield
+    except Timeout:
+        raise WeakTrError(f"{folder}: another process is at work here") from None
 
 
 def flush(path: Path) -> None:

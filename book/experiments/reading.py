@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 from weaktr_core.data import Sample, TaggedDataset
-from weaktr_core.labels.views import same_size_batches
+from weaktr_core.data.batches import same_size_batches
 from weaktr_core.method import cams
 from weaktr_core.method.attention import attention_maps
 from weaktr_core.method.grid import tokens_to_map
@@ -65,7 +65,8 @@ def batches(
 ) -> Iterator[tuple[Tensor, list[Sample]]]:
     """A dataset as batches of images, with a progress bar."""
     bar = tqdm(total=len(data), desc=title, unit="image", mininterval=5)
-    for batch in same_size_batches(iter(data), 16):
+    for numbered in same_size_batches(data, 16):
+        batch = [sample for _, sample in numbered]
         yield model.prepare([sample.image for sample in batch]), batch
         bar.update(len(batch))
     bar.close()

@@ -19,27 +19,27 @@ from weaktr_core.labels.recipe import label_map
 from weaktr_core.method.cams import normalise
 from weaktr_core.method.grid import map_to_image
 from weaktr_core.networks.cam import CamOutput, WeakTr
-from weaktr_core.networks.checkpoints import load_checkpoint
 from weaktr_core.page.packing import tensors
 from weaktr_core.page.rounding import LEVELS, rounded
 from weaktr_core.runtime import write_json
 
 from tables import RESULTS
 
-WEIGHTS = RESULTS.parents[1] / "weaktr_core" / "weights" / "voc-cam.safetensors"
 STEPS = (LEVELS, 63, 31, 15, 7)
-SIDE, PATCH, THRESHOLD = 224, 14, 0.4
+NETWORK, SIDE, PATCH, THRESHOLD = "voc", 224, 14, 0.4
 
 
 def main() -> None:
     """Measure all rows and store them."""
-    network = load_checkpoint(WEIGHTS)
+    network = WeakTr.pretrained(NETWORK)
     photos = [whole_patches(photo(name)) for name in PHOTOS]
     before = [look(network, one) for one in photos]
     rows = [row(network, photos, before, levels) for levels in STEPS]
     result = dict(
         photos=len(photos),
-        float_bytes=sum(4 * p.numel() for p in network.parameters()),
+        float_bytes=sum(
+            4 * v.numel() for n, v in tensors(network).items() if "scale" not in n
+        ),
         rows=rows,
     )
     write_json(RESULTS / "rounding.json", result)

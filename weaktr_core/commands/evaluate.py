@@ -62,7 +62,7 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
 
 def evaluate_cam_command(arguments: argparse.Namespace) -> None:
     """CAM network: AP, mIoU of each stage and, if asked, JSON."""
-    from weaktr_core.runtime import write_json
+    from weaktr_core.runtime import is_first, write_json
     from weaktr_core.scores.cams import (
         evaluate_cams,
         scores_as_json,
@@ -75,8 +75,10 @@ def evaluate_cam_command(arguments: argparse.Namespace) -> None:
         data,
         views=views_of(arguments, config),
         eval_size=config.eval_size,
-        batch_size=16 if config.eval_size is None else 1,
+        batch_size=16,
     )
+    if not is_first():  # of several processes
+        return
     sys.stdout.write(scores_as_text(scores, data.classes, config.threshold) + "\n")
     if arguments.json:
         values = scores_as_json(scores, data.classes, config.threshold)
@@ -86,7 +88,7 @@ def evaluate_cam_command(arguments: argparse.Namespace) -> None:
 def evaluate_seg_command(arguments: argparse.Namespace) -> None:
     """Segmentation network: table, JSON, masks, and a picture of what is confused."""
     from weaktr_core.figures.segmentation import save_confusion
-    from weaktr_core.runtime import write_json
+    from weaktr_core.runtime import is_first, write_json
     from weaktr_core.scores.masks import evaluate_segmenter
 
     model, config, data = open_run(arguments)
@@ -104,6 +106,8 @@ def evaluate_seg_command(arguments: argparse.Namespace) -> None:
         folder=Path(arguments.masks) if arguments.masks else None,
         batch_size=16,
     )
+    if not is_first():
+        return
     if scores is None:
         sys.stdout.write("no mask shows a class: nothing was measured\n")
         return

@@ -63,8 +63,9 @@ def add_make_labels(commands) -> None:
 
 def make_labels_command(arguments: argparse.Namespace) -> None:
     """CAM files, palette masks, an overview sheet, and scores where masks exist."""
-    from weaktr_core.labels.making import make_cams, make_masks
+    from weaktr_core.labels.making import fingerprint, make_cams, make_masks
     from weaktr_core.labels.recipe import LabelRecipe
+    from weaktr_core.runtime import is_first, locked
     from weaktr_core.scores.labels import measure_masks
 
     model, config, data = open_run(arguments)
@@ -72,20 +73,18 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
         raise UsageError(f"{arguments.run}: a segmentation network makes no CAMs")
     out = Path(arguments.out or Path(arguments.run) / "labels")
     cams = Path(arguments.cams or out / "cams")
-    crf = crf_settings(arguments.crf)
-    make_cams(
-        model,
-        data,
-        cams,
-        views=views_of(arguments, config),
-        eval_size=config.eval_size,
-    )
-    threshold = choose_threshold(arguments.threshold, data, cams)
-    recipe = LabelRecipe(threshold, crf, arguments.ignore_band)
-    make_masks(data, cams, out / "masks", recipe)
-    write_overview(data, out)
-    matrix = measure_masks(data, out / "masks")
-    write_label_scores(out, recipe, arguments.threshold, matrix)
+    crf, views = crf_settings(arguments.crf), views_of(arguments, config)
+    with locked(out):
+        make_cams(model, data, cams, views=views, eval_size=config.eval_size)
+        threshold = choose_threshold(arguments.threshold, data, cams)
+        recipe = LabelRecipe(threshold, crf, arguments.ignore_band)
+        (out / "labels.json").unlink(missing_ok=True)  # of other masks
+        make_masks(data, cams, out / "masks", recipe)
+        if is_first():
+            write_overview(data, out)
+            matrix = measure_masks(data, out / "masks")
+            made = dict(network=fingerprint(model), scales=[*{v.scale: 0 for v in views}])
+            write_label_scores(out, recipe, arguments.threshold, matrix, made)
 
 
 def choose_threshold(wanted: str | float, data, cams: Path) -> float:
@@ -117,13 +116,13 @@ def write_overview(data, out: Path) -> None:
     save_sheet(pairs, out / "sheet.jpg")
 
 
-def write_label_scores(out: Path, recipe, chosen: str | float, matrix) -> None:
+def write_label_scores(out: Path, recipe, chosen: str | float, matrix, made: dict) -> None:
     """Say what was made and how good it is; labels.json keeps it."""
     from dataclasses import asdict
 
     from weaktr_core.runtime import write_json
 
-    values = dict(chosen=chosen, **asdict(recipe))
+    values = dict(chosen=chosen, **asdict(recipe), **made)
     values["miou"] = None if matrix is None else matrix.miou
     write_json(out / "labels.json", values)
     crf = "no CRF" if recipe.crf is None else "CRF"

@@ -48,6 +48,7 @@ def add_segment(commands) -> None:
         "train-seg gives each pixel its likeliest class; there --tags rules out all "
         "other classes.",
         [
+            "cat.jpg                               # VOC's 20 kinds of things",
             "cat.jpg dog.jpg --run build/runs/laptop",
             "holiday/ --run my_run --tags cat,sofa -o holiday_masks",
         ],
@@ -56,7 +57,9 @@ def add_segment(commands) -> None:
         "photos", nargs="+", metavar="PHOTO", help="photos, or folders of photos"
     )
     command.add_argument(
-        "--run", required=True, help="folder written by train-cam or train-seg"
+        "--run",
+        help="folder written by train-cam or train-seg; default: the CAM network that "
+        "comes with the package, which knows VOC's 20 kinds of things",
     )
     command.add_argument("-o", "--out", default="segmented", help="folder to write")
     command.add_argument(
@@ -82,6 +85,14 @@ def add_segment(commands) -> None:
         help="let the photo's edges correct the mask; auto: if pydensecrf2 is installed",
     )
     command.add_argument(
+        "--export",
+        nargs="+",
+        default=[],
+        choices=["coco", "label-studio", "csv"],
+        help="also write the masks for other tools: coco.json (CVAT imports it, too), "
+        "label-studio.json, areas.csv",
+    )
+    command.add_argument(
         "--explorers",
         type=argument(Annotated[int, Range(0)]),
         default=4,
@@ -96,11 +107,15 @@ def segment_command(arguments: argparse.Namespace) -> None:
 
     from weaktr_core.data import DataError
     from weaktr_core.data.files import shorten
+    from weaktr_core.labels.exports import write_exports
+    from weaktr_core.runtime import sweep_parts
 
     photos = find_photos(arguments.photos)
     segmenter, classes = make_segmenter(arguments)
+    sweep_parts(Path(arguments.out), seconds=600)  # of a call that was killed
     desk = Desk(Path(arguments.out), classes, arguments.explorers)
     troubles: list[str] = []
+    kept: list[tuple[str, np.ndarray]] = []
     for name, path in tqdm(photos.items(), desc="segment", unit="photo"):
         try:
             photo = read_photo(path)
@@ -109,7 +124,10 @@ def segment_command(arguments: argparse.Namespace) -> None:
             continue
         found = segmenter(photo)
         desk.write(name, photo, found, segmenter)
+        if arguments.export:
+            kept.append((path.name, found.labels))
         tqdm.write(f"{name}: {', '.join(found.phrases(classes))}", file=sys.stdout)
+    write_exports(desk.folder, arguments.export, kept, classes)
     if len(troubles) < len(photos):
         log(f"done: {desk.folder}/ masks, overlays{', explorers' * bool(desk.explored)}")
     if troubles:
@@ -154,10 +172,12 @@ def parse_tags(text: str | None, classes: list[str]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(classes.index(name) for name in names))
 
 
-def choose_background(wanted: float | None, run: str, config: CamConfig) -> float:
+def choose_background(wanted: float | None, run: str | None, config: CamConfig) -> float:
     """The number asked for, else that of make-labels, else the run's setting."""
     from weaktr_core.data.files import read_json
 
+    if run is None:
+        return config.threshold if wanted is None else wanted
     made = Path(run) / "labels" / "labels.json"
     if wanted is not None or not made.exists():
         return config.threshold if wanted is None else wanted
@@ -263,6 +283,6 @@ class Desk:
         """The heads of the CAM network, at the size it was trained on."""
         from weaktr_core.look import write_explorer
 
-        size = int(np.min((model.source or {})["img_size"]))
+        size = int(model.notes["config"]["img_size"])
         path = self.folder / "explorers" / f"{name}.html"
         write_explorer(path, photo, model.cpu(), name=name, size=size)

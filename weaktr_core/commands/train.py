@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from weaktr_core.commands.common import (
@@ -45,7 +45,7 @@ def train_cam_command(arguments: argparse.Namespace) -> None:
 
     config = configure(preset, arguments)
     train, val = open_training_data(arguments, config.img_size)
-    about = dict(data=arguments.data, split=arguments.split, val=arguments.val)
+    about = about_data(arguments)
     run = train_cam(config, train, val, arguments.run, resume=arguments.resume, about=about)
     log(f"done: {run.best}")
 
@@ -80,8 +80,7 @@ def train_seg_command(arguments: argparse.Namespace) -> None:
     train, val = open_training_data(arguments, config.img_size)
     if arguments.labels != "true":
         train = Relabelled(train, arguments.labels)
-    keys = ("data", "split", "val", "labels")
-    about = {key: getattr(arguments, key) for key in keys}
+    about = {**about_data(arguments), "labels": whole_path(arguments.labels)}
     run = train_seg(config, train, val, arguments.run, resume=arguments.resume, about=about)
     log(f"done: {run.best}")
 
@@ -112,9 +111,21 @@ def add_training_arguments(command, run: str, presets: dict) -> None:
     )
 
 
+def about_data(arguments: argparse.Namespace) -> dict[str, str]:
+    """What a run is told of its data: whole paths, the same from any folder."""
+    where = arguments.data if is_scenes(arguments.data) else whole_path(arguments.data)
+    return dict(data=where, split=arguments.split, val=arguments.val)
+
+
+def whole_path(where: str) -> str:
+    """The whole path of a folder; "true" of ``--labels`` is none."""
+    return where if where == "true" else str(Path(where).expanduser().resolve())
+
+
 def open_training_data(arguments: argparse.Namespace, scene_size: int):
     """The images to train on and those to measure with, and a line that says so."""
     from weaktr_core.data.files import shorten
+    from weaktr_core.runtime import is_first
 
     train = open_data(arguments.data, arguments.split, scene_size)
     val = open_data(arguments.data, arguments.val, scene_size)
@@ -124,7 +135,7 @@ def open_training_data(arguments: argparse.Namespace, scene_size: int):
             f"{arguments.data}: expected the same classes in {arguments.split} and "
             f"{arguments.val}, came {ours} and {theirs}"
         )
-    if os.environ.get("RANK", "0") == "0":
+    if is_first():
         log(f"{len(train)} images to train on, {len(val)} to measure with, "
             f"{len(train.classes)} classes")  # fmt: skip
     return train, val

@@ -18,14 +18,16 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
+from weaktr_core.data.batches import read_ahead
 from weaktr_core.data.sample import DataError, Sample, TaggedDataset, without_masks
 from weaktr_core.data.transforms import resize_short_side
 from weaktr_core.labels.files import made_of, read_cam, write_cam, write_mask
 from weaktr_core.labels.recipe import LabelRecipe
-from weaktr_core.labels.views import View, infer_cams, tagged_scores
+from weaktr_core.labels.views import View, infer_tagged
+from weaktr_core.method.cams import normalise
 from weaktr_core.method.grid import map_to_image
 from weaktr_core.networks.cam import WeakTr
-from weaktr_core.runtime import own_share
+from weaktr_core.runtime import gather, is_first, own_share, sweep_parts
 
 STAGE = "fine_cam"
 """The map of `CamOutput` that labels are made of."""
@@ -39,7 +41,7 @@ def make_cams(
     views: Sequence[View],
     eval_size: int | None = None,
 ) -> None:
-    """Write the CAM file of every image, several processes sharing the images.
+    """Write the CAM file of every image; several processes share the images.
 
     Args:
         model: a trained CAM network; put in eval mode.
@@ -48,14 +50,18 @@ def make_cams(
         views: scales and flips that are summed.
         eval_size: short side in pixels at scale 1; None keeps the images as they are.
     """
+    if is_first():
+        sweep_parts(folder)
+    gather(None)  # nobody writes before
     model.eval()
     settings = json.dumps([fingerprint(model), [vars(v) for v in views], eval_size])
-    images = without_masks(dataset)
-    for index in tqdm(own_share(len(images)), desc="CAMs", unit="image"):
-        sample = images[index]
+    numbers = own_share(len(dataset))
+    samples = read_ahead(without_masks(dataset), numbers)
+    for _, sample in tqdm(samples, desc="CAMs", unit="image", total=len(numbers)):
         path, made = folder / f"{sample.name}.npz", hash_of(sample, settings)
         if made_of(path) != made:
             write_cam(path, *cam_of(model, sample, views, eval_size), made)
+    gather(None)  # until all have written theirs
 
 
 def cam_of(
@@ -65,10 +71,10 @@ def cam_of(
     eval_size: int | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores (P, height, width) of an image's tagged classes, and their indices (P,)."""
-    image = resize_short_side(sample.image, eval_size)
-    maps, _ = infer_cams(model, model.prepare(image), views, [STAGE])
-    full = map_to_image(maps[STAGE], sample.image.shape[:2])[0]
-    return tagged_scores(full, sample.tags)
+    image, classes = resize_short_side(sample.image, eval_size), np.flatnonzero(sample.tags)
+    maps, _ = infer_tagged(model, model.prepare(image), [classes], views, [STAGE])
+    full = map_to_image(maps[0], sample.image.shape[:2])[0]  # (P, height, width)
+    return normalise(full).cpu().numpy(), classes
 
 
 def fingerprint(model: torch.nn.Module) -> str:
@@ -136,9 +142,11 @@ def make_masks(
         workers = (os.cpu_count() or 1) if recipe.crf else 0
     loader = DataLoader(
         _Labelled(without_masks(dataset), cams, recipe),
+        sampler=own_share(len(dataset)),
         batch_size=None,
         collate_fn=_as_it_is,
         num_workers=workers,
     )
     for name, labels in tqdm(loader, desc="masks", unit="image"):
         write_mask(folder / f"{name}.png", labels)
+    gather(None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from weaktr_core.data.sample import Sample
 from weaktr_core.method import cams
-from weaktr_core.method.grid import flip, map_to_image
+from weaktr_core.method.grid import Size, flip, map_to_image
 from weaktr_core.networks.cam import CamOutput, WeakTr
 
 STAGES = ("coarse_cam", "cross_attention", "cam", "fine_cam")
@@ -51,23 +50,52 @@ def infer_cams(
         views: what to sum over.
         stages: which maps of `CamOutput`.
     """
+    every = [np.arange(model.num_classes)] * len(images)
+    maps, first = infer_tagged(model, images, every, views, stages)
+    joined = torch.stack(maps)  # (B, stages, K, height, width)
+    return {stage: joined[:, n] for n, stage in enumerate(stages)}, first
+
+
+@torch.no_grad()
+def infer_tagged(
+    model: WeakTr,
+    images: Float[Tensor, "B 3 height width"],
+    classes: Sequence[np.ndarray],
+    views: Sequence[View] = (View(),),
+    stages: Sequence[str] = STAGES,
+) -> tuple[list[Float[Tensor, "stages _ height width"]], CamOutput]:
+    """`infer_cams` of some classes only: enlarging maps costs as much as making them.
+
+    Args:
+        model, images, views, stages: as there.
+        classes: indices (P,) for each image.
+
+    Returns:
+        (stages, P, height, width) for each image, and the first view's output.
+    """
     size = (images.shape[-2], images.shape[-1])
-    sums: dict[str, Tensor] = {}
+    shapes = [(len(stages), len(wanted), *size) for wanted in classes]
+    sums = [torch.zeros(shape, device=images.device) for shape in shapes]
     first: CamOutput | None = None
     for view in views:
         seen = rescale(images, view.scale)
         output = model(flip(seen) if view.mirrored else seen)
         first = first or output
+        maps = torch.stack([getattr(output, stage).float() for stage in stages], dim=1)
         patch = None if model.options["official"] else model.backbone.patch_size
-        for stage in stages:
-            maps = getattr(output, stage).float()
-            maps = map_to_image(maps, (seen.shape[-2], seen.shape[-1]), patch)
-            maps = flip(maps) if view.mirrored else maps
-            if maps.shape[-2:] != size:
-                maps = F.interpolate(maps, size=size, mode="bilinear")
-            sums[stage] = sums[stage] + maps if stage in sums else maps
+        for total, own, wanted in zip(sums, maps, classes, strict=True):
+            if len(wanted):
+                small = own[:, torch.as_tensor(wanted, device=own.device)]
+                large = map_to_image(small, (seen.shape[-2], seen.shape[-1]), patch)
+                total += to_size(flip(large) if view.mirrored else large, size)
     assert first is not None, "no views"
     return sums, first
+
+
+def to_size(maps: Float[Tensor, "B C _ _"], size: Size) -> Tensor:
+    """Resize maps, bilinear, unless they are of that size."""
+    same = maps.shape[-2:] == size
+    return maps if same else F.interpolate(maps, size=size, mode="bilinear")
 
 
 def rescale(images: Float[Tensor, "B C height width"], scale: float) -> Tensor:
@@ -84,16 +112,3 @@ def tagged_scores(
     """Normalised scores (P, height, width) and indices (P,) of the tagged classes."""
     classes = np.flatnonzero(tags)
     return cams.normalise(maps[classes]).cpu().numpy(), classes
-
-
-def same_size_batches(samples: Iterator[Sample], batch_size: int) -> Iterator[list[Sample]]:
-    """Group neighbours of one size, so that they can go through the model together."""
-    batch: list[Sample] = []
-    for sample in samples:
-        full = len(batch) == batch_size
-        if batch and (full or sample.image.shape != batch[0].image.shape):
-            yield batch
-            batch = []
-        batch.append(sample)
-    if batch:
-        yield batch

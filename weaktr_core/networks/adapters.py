@@ -46,7 +46,7 @@ def adapt(vit: TimmViT, rank: int) -> None:
         rank: of the additions; 0 leaves the ViT as it is.
 
     Raises:
-        ValueError: where a block lacks one of these layers (EVA-02 has SwiGLU).
+        ValueError: where a block lacks one of these layers.
     """
     if not rank:
         return
@@ -58,5 +58,7 @@ def adapt(vit: TimmViT, rank: int) -> None:
             parent = getattr(block, room)
             linear = getattr(parent, last, None)
             if not isinstance(linear, nn.Linear):
-                raise ValueError(f"{type(vit).__name__}: its blocks have no {name} to adapt")
+                raise ValueError(
+                    f"{type(vit).__name__}: its blocks have no {name} to adapt"
+                )
             setattr(parent, last, LowRank(linear, rank))

@@ -21,7 +21,7 @@ def your_photo(
     samples: Sequence[dict[str, Any]],
     *,
     place: str = "_static/network/",
-    tab: str = "heads",
+    tab: str = "classes",
 ) -> Page:
     """The explorer that looks at a reader's own photos, in the reader's browser.
 

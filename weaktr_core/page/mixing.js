@@ -67,27 +67,18 @@ export function summing(rows, heads, N) {
   };
 }
 
-/** Means of rows of N: logits of maps. */
-export function means(maps, N) {
-  return Float32Array.from({ length: maps.length / N }, (_, k) => {
-    let sum = 0;
-    for (let i = 0; i < N; i++) sum += maps[k * N + i];
-    return sum / N;
-  });
-}
-
 /** At most `cap` times its own mean. */
 export function capped(map, cap) {
   const most = (cap * map.reduce((a, b) => a + b, 0)) / map.length;
   return map.map((v) => Math.min(v, most));
 }
 
-/** Fused attention (N, N) times a map (N). */
-export function refine(fused, map) {
+/** Each patch gathers what others have: (N, N) times a map (N). */
+export function refine(between, map) {
   const N = map.length;
   return Float64Array.from({ length: N }, (_, p) => {
     let sum = 0;
-    for (let i = 0, at = p * N; i < N; i++) sum += fused[at + i] * map[i];
+    for (let i = 0, at = p * N; i < N; i++) sum += between[at + i] * map[i];
     return sum;
   });
 }
@@ -96,13 +87,12 @@ export function refine(fused, map) {
  * All stages of one class.
  *
  * @param cross summed attention of its class token (N), not yet capped.
- * @param signed the patch classifier's map (N).
- * @param fused attention between patches (N, N).
+ * @param coarse its evidence (N).
+ * @param between patches (N, N): fused attention, or how alike they are.
  * @param cap in means; null: none.
  */
-export function stages(cross, signed, fused, cap) {
-  const coarse = Float64Array.from(signed, (v) => Math.max(v, 0));
+export function stages(cross, coarse, between, cap) {
   const limited = cap === null ? cross.slice() : capped(cross, cap);
-  const product = coarse.map((v, i) => v * limited[i]);
-  return { coarse, cross: limited, product, fine: refine(fused, product) };
+  const product = limited.map((v, i) => v * coarse[i]);
+  return { coarse, cross: limited, product, fine: refine(between, product) };
 }

@@ -24,8 +24,11 @@ from torch import Tensor
 from weaktr_core.errors import WeakTrError
 from weaktr_core.method.fusion import AdaptiveFusion, FixedFusion
 from weaktr_core.networks.cam import WeakTr
-from weaktr_core.page.rounding import LEVELS, matrices, to_steps
+from weaktr_core.page.rounding import LEVELS, matrices, merged, to_steps
 from weaktr_core.runtime import write_atomically
+
+LEFT_OUT = (".ls1.gamma", ".ls2.gamma", ".up", ".down")
+"""Ends of names of what is multiplied into other weights."""
 
 PART = 4_000_000  # bytes; a progress bar wants some parts, a cache wants few
 
@@ -89,6 +92,7 @@ def describe(model: WeakTr) -> dict[str, Any]:
     check(model)
     vit, fusion = model.backbone.vit, model.fusion
     layers, heads, dim = model.backbone.shape
+    assert model.statistics is not None  # or it would not have passed
     mean, std = model.statistics
     cap = model.options["cap"]
     return dict(
@@ -105,6 +109,8 @@ def describe(model: WeakTr) -> dict[str, Any]:
         readout=model.options["readout"],
         cap=cap if math.isfinite(cap) else None,
         pool=fusion.pooling if isinstance(fusion, AdaptiveFusion) else None,
+        background=model.options["background"],
+        refine=model.options["refine"],
         backbone=(model.source or {}).get("name"),
         notes={k: v for k, v in model.notes.items() if k != "classes"},
     )
@@ -141,6 +147,7 @@ def tensors(model: WeakTr, levels: int = LEVELS) -> dict[str, Tensor]:
     turned so that channels are contiguous: (K, D, 3, 3) → (K, 3, 3, D).
     """
     packed: dict[str, Tensor] = {}
+    model = merged(model)
     rounded = matrices(model)
     gains = layer_scales(model)
     for name, value in model.state_dict().items():
@@ -150,7 +157,7 @@ def tensors(model: WeakTr, levels: int = LEVELS) -> dict[str, Tensor]:
             steps, scale = to_steps(value[0] if len(value) == 1 else value, levels)
             packed[short] = turned(short, steps).flatten(1).contiguous()
             packed[short.removesuffix(".weight") + ".scale"] = scale * gain
-        elif ".ls1." not in name and ".ls2." not in name:
+        elif not name.endswith(LEFT_OUT):
             packed[short] = (value.float() * gain).contiguous()
     return packed
 

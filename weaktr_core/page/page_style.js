@@ -44,6 +44,7 @@ export const PAGE_STYLE = `
 .wt-pair { display: flex; flex-wrap: wrap; gap: 10px; align-items: flex-start; }
 .wt .wt-pair canvas { flex: 0 1 auto; max-width: min(100%, 380px); max-height: 380px; touch-action: pan-y;
   border-radius: 4px; }
+@container (min-width: 560px) { .wt.wt-your_photo .wt-pair canvas { max-width: calc(50% - 5px); } }
 .wt-pair canvas:first-child { cursor: crosshair; }
 .wt .wt-colours, .wt .wt-others { grid-template-columns: repeat(auto-fill, minmax(110px, 150px)); }
 .wt-link input { flex: 1 1 240px; min-width: 0; font: inherit; padding: 6px 8px; min-height: 44px; color: inherit;

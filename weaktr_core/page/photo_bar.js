@@ -79,6 +79,7 @@ export function openBar(view) {
     if (session.network === "away") await start();
     if (session.network === "here") await addAll(chosen);
     element.setAttribute("aria-busy", "false");
+    element.dataset.rounds = Number(element.dataset.rounds ?? 0) + 1;
   }
 
   async function addAll(chosen) {

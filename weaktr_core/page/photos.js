@@ -1,7 +1,7 @@
 // One shape for all photos: those that came with the page, and the reader's own.
 
 import { expand, loadImage, make, unpackRows } from "../widgets/shared.js";
-import { means, stages, summing } from "./mixing.js";
+import { stages, summing } from "./mixing.js";
 import { gridOf, readPicture, rgbaOf } from "./picture.js";
 
 const SHOWN = 720; // pixels of the longer side on the screen
@@ -26,7 +26,8 @@ export async function openSample(sample, about) {
     sample: true,
     patchRows: Float32Array.from(expand(patches, N)),
     rowsOf: (k) => tokenRows.subarray(place(k) * one, (place(k) + 1) * one),
-    signedOf: (k) => sample.signed.slice(place(k) * N, (place(k) + 1) * N),
+    evidenceOf: (k) => sample.evidence.slice(place(k) * N, (place(k) + 1) * N),
+    affinity: sample.affinity && expand(await unpackRows(sample.affinity), N),
   });
 }
 
@@ -58,12 +59,13 @@ export async function look({ name, credit, canvas, smaller }, id, about, ask, pr
     grid,
     id,
     sample: false,
-    probabilities: Array.from(means(seen.map, N), (v) => 1 / (1 + Math.exp(-v))),
+    probabilities: Array.from(seen.logits, (v) => 1 / (1 + Math.exp(-v))),
     learned: Array.from(seen.learned),
     classes: about.classes.map((_, k) => k),
     patchRows: seen.patchRows,
     rowsOf: (k) => seen.tokenRows.subarray(k * one, (k + 1) * one),
-    signedOf: (k) => seen.map.subarray(k * N, (k + 1) * N),
+    evidenceOf: (k) => seen.evidence.subarray(k * N, (k + 1) * N),
+    affinity: seen.affinity,
   });
 }
 
@@ -86,15 +88,16 @@ function found(probabilities, classes) {
 }
 
 /** `mapsOf(k, setting)`: all stages of a class; what did not change is kept. */
-function mixer({ patchRows, rowsOf, signedOf }, heads, N, cap) {
-  const fuse = summing(patchRows, heads, N);
+function mixer({ patchRows, rowsOf, evidenceOf, affinity }, heads, N, cap) {
+  // how alike patches are does not depend on the heads' weights
+  const fuse = affinity ? () => affinity : summing(patchRows, heads, N);
   const crosses = new Map();
   let last = null;
   let fused = null;
   const mapsOf = (k, setting) => {
     if (setting !== last) [last, fused] = [setting, fuse(setting)];
     if (!crosses.has(k)) crosses.set(k, summing(rowsOf(k), heads, N));
-    return stages(crosses.get(k)(setting), signedOf(k), fused, cap);
+    return stages(crosses.get(k)(setting), evidenceOf(k), fused, cap);
   };
   return { mapsOf };
 }

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from weaktr_core.method.cams import refine_by_features
 from weaktr_core.networks.backbone import Tokens
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.widgets.pack import jpeg, pack_rows
@@ -15,8 +16,8 @@ from weaktr_core.widgets.pack import jpeg, pack_rows
 PATCHES = 144
 """At most so many: 72 heads' attention between them is most of the page."""
 
-PATCH_LEVELS, TOKEN_LEVELS = 8, 32
-"""Steps of attention between patches, and from class tokens to patches."""
+PATCH_LEVELS, TOKEN_LEVELS, AFFINITY_LEVELS = 8, 32, 256
+"""Steps of attention between patches and from class tokens, and of alikeness."""
 
 
 def patch_grid(height: int, width: int, most: int = PATCHES) -> tuple[int, int]:
@@ -53,9 +54,8 @@ def sample(
     output = model.read_out(tokens)
     likely = output.coarse_logits[0].sigmoid()
     classes = likely.argsort(descending=True)[:most_classes].tolist()
-    signed = model.patch_head(tokens.patches[0].T.unflatten(1, grid)[None])[0]
-    rows = torch.stack([layer.rows()[0] for layer in tokens.layers])  # (L, H, T, T)
-    rows = rows.flatten(0, 1)[..., -len(tokens.patches[0]) :].numpy()  # (L·H, T, N)
+    maps = torch.stack([layer.rows()[0] for layer in tokens.layers])  # (L, H, T, T)
+    rows = maps.flatten(0, 1)[..., -len(tokens.patches[0]) :].numpy()  # (L·H, T, N)
     return dict(
         name=name,
         credit=credit,
@@ -66,9 +66,20 @@ def sample(
         classes=classes,
         tokenRows=pack_rows(rows[:, classes].swapaxes(0, 1), TOKEN_LEVELS),
         patchRows=pack_rows(rows[:, model.num_classes :], PATCH_LEVELS),
-        signed=rounded_list(signed[classes].flatten()),
+        evidence=rounded_list(output.coarse_cam[0, classes].flatten()),
+        affinity=affinity(model, tokens),
         colours=rounded_list(patch_colours(tokens).flatten(), 0),
     )
+
+
+def affinity(model: WeakTr, tokens: Tokens) -> dict[str, Any] | None:
+    """How alike patches are (N, N), where the network refines by that."""
+    if model.options["refine"] != "features":
+        return None
+    patches = tokens.patches
+    one_each = torch.eye(patches.shape[1])[None].unflatten(2, tokens.grid)  # (1, N, h, w)
+    columns = refine_by_features(one_each, patches)[0].flatten(1)  # (N, N)
+    return pack_rows(columns.T.numpy(), AFFINITY_LEVELS)
 
 
 def rounded_list(values: torch.Tensor, digits: int = 4) -> list[float]:

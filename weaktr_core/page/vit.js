@@ -3,9 +3,12 @@
 // K classes, N = h·w patches, T = K + N tokens, D = heads · dim channels.
 
 import { openKernel } from "./kernel.js";
+import { beliefs, evidenceOf } from "./evidence.js";
 import { openNetwork } from "./network.js";
 import { resampleFloats } from "./resample.js";
 import { headWeights, pool } from "./weighing.js";
+
+const POWER = 8; // of cosines: the higher, the fewer patches are alike
 
 /**
  * A network that is ready to look at pictures.
@@ -20,6 +23,7 @@ export async function openVit(wasm, bytes) {
   const { about } = network;
   const D = about.heads * about.dim;
   const K = about.classes.length;
+  const C = K + (about.background ? 1 : 0);
 
   /** y (T, M) = x (T, from) times a matrix of the network, plus its bias. */
   const linear = (name, T, from, M, x, y) =>
@@ -102,14 +106,25 @@ export async function openVit(wasm, bytes) {
     });
   }
 
-  /** The patch classifier's signed map (N, K): a 3 × 3 convolution with a border of 0. */
+  /** The patch classifier's signed map (N, C): a 3 × 3 convolution with a border of 0. */
   function patchMap(patches, [h, w]) {
     const N = h * w;
     const near = neighbours(patches, [h, w], D);
     return kernel.scratch(() => {
-      const [x, y] = [kernel.put(near), kernel.floats(N * K)];
-      linear("patch_head", N, 9 * D, K, x, y);
-      return kernel.copy(y, N * K);
+      const [x, y] = [kernel.put(near), kernel.floats(N * C)];
+      linear("patch_head", N, 9 * D, C, x, y);
+      return kernel.copy(y, N * C);
+    });
+  }
+
+  /** How alike patches are (N, N), rows summing to 1; as refine_by_features has it. */
+  function affinityOf(patches, N) {
+    const unit = unitRows(patches, D);
+    return kernel.scratch(() => {
+      const [one, other] = [kernel.put(unit), kernel.put(transpose(unit, N, D))];
+      const out = kernel.floats(N * N);
+      kernel.gather(N, D, N, one, other, N, out, N);
+      return sharpened(kernel.copy(out, N * N), N);
     });
   }
 
@@ -119,8 +134,9 @@ export async function openVit(wasm, bytes) {
    * @param pixels (h·patch, w·patch, 3) bytes.
    * @param grid [h, w] patches.
    * @param progress called with the number of layers that are done.
-   * @returns class logits (K), the classifier's map (K, N), head weights (L·H), and for
-   *   each layer its qkv (T, 3D), gathered (T, D) and output (T, D).
+   * @returns class logits (K), the classifier's map (C, N), evidence (K, N), its logits
+   *   (K), affinity of patches (N, N) or null, head weights (L·H), and for each layer its
+   *   qkv (T, 3D), gathered (T, D) and output (T, D).
    */
   function look(pixels, grid, progress = () => {}) {
     const N = grid[0] * grid[1];
@@ -136,11 +152,17 @@ export async function openVit(wasm, bytes) {
       if (about.finalNorm) norm("norm", T, x, x);
       const tokens = kernel.copy(x, T * D);
       const pooled = about.pool && layers.map((l) => pool(l.gathered, about));
+      const patches = tokens.subarray(K * D);
+      const map = transpose(patchMap(patches, grid), N, C);
+      const evidence = evidenceOf(map, K, N, about.background);
       return {
         grid,
         layers,
         classLogits: classLogits(tokens),
-        map: transpose(patchMap(tokens.subarray(K * D), grid), N, K),
+        map,
+        evidence,
+        logits: beliefs(map, evidence, K, N, about.background),
+        affinity: about.refine === "features" ? affinityOf(patches, N) : null,
         learned: headWeights(pooled, about, network.values),
       };
     });
@@ -187,6 +209,29 @@ function neighbours(patches, [h, w], D) {
         out.set(patches.subarray(from, from + D), ((row * w + column) * 9 + k) * D);
       }
   return out;
+}
+
+/** Rows of length 1. */
+function unitRows(rows, D) {
+  const out = new Float32Array(rows.length);
+  for (let start = 0; start < rows.length; start += D) {
+    let square = 0;
+    for (let d = 0; d < D; d++) square += rows[start + d] ** 2;
+    const size = Math.max(Math.sqrt(square), 1e-12);
+    for (let d = 0; d < D; d++) out[start + d] = rows[start + d] / size;
+  }
+  return out;
+}
+
+/** Cosines (N, N), none below 0, to a power; rows sum to 1. In place. */
+function sharpened(cosines, N) {
+  for (let start = 0; start < cosines.length; start += N) {
+    let sum = 0;
+    for (let i = start; i < start + N; i++) sum += Math.max(cosines[i], 0) ** POWER;
+    for (let i = start; i < start + N; i++)
+      cosines[i] = Math.max(cosines[i], 0) ** POWER / sum;
+  }
+  return cosines;
 }
 
 function transpose(values, rows, columns) {

@@ -18,10 +18,9 @@ const VERBS = {
   look({ photo, rgba, size, grid }, progress) {
     const seen = vit.look(pixelsFor(rgba, size, grid, vit.about.patch), grid, progress);
     photos.set(photo, seen);
-    const { classLogits, map, learned } = seen;
+    const { logits, evidence, affinity, learned } = seen;
     const { tokenRows, patchRows } = allRows(seen);
-    const value = { classLogits, map, learned, tokenRows, patchRows };
-    // class logits and weights stay here, too; the large ones move
+    const value = { logits, evidence, affinity, learned, tokenRows, patchRows };
     return [value, [tokenRows.buffer, patchRows.buffer]];
   },
 

@@ -13,7 +13,7 @@ import { readLink } from "./state_link.js";
 import { settingOf, untouched } from "./setting.js";
 
 let copies = 0;
-const PANELS = [headsPanel, classesPanel, trialPanel, patchesPanel, keepPanel];
+const PANELS = [classesPanel, headsPanel, trialPanel, patchesPanel, keepPanel];
 
 async function render({ model, el }) {
   const data = model.get("data");
@@ -26,9 +26,9 @@ async function render({ model, el }) {
     tab: model.get("tab"),
     photo: 0, // index in session.photos
     token: null, // of what asks: -1 - k for a class, an index for a patch; null: the first tag
-    head: about.layers * about.heads - 1,
+    head: trusted(data.samples[0].learned, about),
     shown: null, // the class whose maps are drawn; null: the first tag
-    threshold: 0.4,
+    threshold: about.notes.config?.threshold ?? 0.4,
     trial: untouched(),
     layer: about.layers - 1,
     kind: "output",
@@ -42,6 +42,12 @@ async function render({ model, el }) {
   reading(view);
   el.replaceChildren(layout(view));
   return view.session.stop;
+}
+
+/** The head of the last layer with the largest weight. */
+function trusted(learned, { layers, heads }) {
+  const last = learned.slice((layers - 1) * heads);
+  return (layers - 1) * heads + last.indexOf(Math.max(...last));
 }
 
 /** What is chosen now, within what the photo has. */

@@ -37,6 +37,9 @@ def measure_masks(dataset: TaggedDataset, folder: Path) -> ConfusionMatrix | Non
     Args:
         dataset: images and, for those that count, true masks.
         folder: of ``NAME.png``.
+
+    Returns:
+        None where no true mask has a pixel of a class.
     """
     matrix = ConfusionMatrix(len(dataset.classes) + 1)
     for sample in tqdm(dataset, desc="measure", unit="image"):

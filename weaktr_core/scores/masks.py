@@ -10,13 +10,15 @@ import numpy as np
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from weaktr_core.data.batches import same_size_batches
 from weaktr_core.data.sample import DataError, TaggedDataset
 from weaktr_core.data.transforms import resize_short_side
 from weaktr_core.labels.crf import CrfSettings, crf_on_probabilities
 from weaktr_core.labels.files import write_mask
-from weaktr_core.labels.views import View, same_size_batches
+from weaktr_core.labels.views import View
 from weaktr_core.labels.windows import predict
 from weaktr_core.networks.segmenter import Segmenter, ensemble
+from weaktr_core.runtime import gather, log, own_share
 from weaktr_core.scores.metrics import ConfusionMatrix
 from weaktr_core.scores.tables import iou_table
 
@@ -76,6 +78,8 @@ def evaluate_segmenter(
 ) -> SegScores | None:
     """Predict every image, write the masks if asked to, and score where masks are.
 
+    Several processes share the images, each image once, and all get all scores.
+
     Args:
         model: put in eval mode and back.
         dataset: images; those without a mask are predicted but not scored.
@@ -101,13 +105,14 @@ def evaluate_segmenter(
     matrix = ConfusionMatrix(len(dataset.classes) + 1)
     was_training = model.training
     model.eval()
-    bar = tqdm(total=len(dataset), desc="evaluate", unit="image", disable=not progress)
-    for batch in same_size_batches(iter(dataset), batch_size):
-        images = [resize_short_side(sample.image, short_side) for sample in batch]
-        size = batch[0].image.shape[:2]
+    numbers = own_share(len(dataset))
+    bar = tqdm(total=len(numbers), desc="evaluate", unit="image", disable=not progress)
+    for batch in same_size_batches(dataset, batch_size, numbers):
+        images = [resize_short_side(sample.image, short_side) for _, sample in batch]
+        size = batch[0][1].image.shape[:2]
         tensor = model.prepare(images)
         found = predict(network, tensor, size, views=views, window=window, stride=stride)
-        for sample, probability in zip(batch, found.cpu().numpy(), strict=True):
+        for (_, sample), probability in zip(batch, found.cpu().numpy(), strict=True):
             if crf is not None:
                 probability = crf_on_probabilities(sample.image, probability, crf)
             labels = probability.argmax(axis=0).astype(np.uint8)
@@ -118,6 +123,9 @@ def evaluate_segmenter(
         bar.update(len(batch))
     bar.close()
     model.train(was_training)
+    matrix.counts = np.sum(gather(matrix.counts), axis=0)
+    if matrix.counts.any() and not matrix.informed:
+        log.warning("the masks hold no pixel of any class: nothing is measured")
     return SegScores(matrix, dataset.classes) if matrix.informed else None
 
 

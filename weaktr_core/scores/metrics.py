@@ -175,10 +175,17 @@ class SweepCounter:
         count = np.searchsorted(self.thresholds, score, side="left")
         kept = image.mask != IGNORE
         size, _, bins = self.beaten.shape
+        if (largest := image.mask[kept].max(initial=0)) >= size:
+            raise ValueError(f"mask holds id {largest}, the last class is {size - 1}")
         cell = (image.mask[kept].astype(np.int64) * size + best[kept]) * bins
         flat = np.bincount(cell + count[kept], minlength=self.beaten.size)
         self.beaten += flat.reshape(self.beaten.shape)
         self.images += 1
+
+    def add(self, other: SweepCounter) -> None:
+        """Count what another counter has counted."""
+        self.beaten += other.beaten
+        self.images += other.images
 
     @property
     def informed(self) -> bool:

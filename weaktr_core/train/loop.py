@@ -10,7 +10,6 @@ import math
 import os
 import signal
 import time
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
@@ -24,7 +23,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from weaktr_core.method.attention import TimmViT
-from weaktr_core.runtime import default_device, log, mixed_precision
+from weaktr_core.runtime import default_device, locked, log, mixed_precision
 from weaktr_core.train.order import batches_of, begin_epoch, make_loader, steps_of
 from weaktr_core.train.runs import Progress, Run
 from weaktr_core.train.snapshots import (
@@ -53,6 +52,8 @@ class Stage(Protocol):
     model: Any
     data: Any
     optimizer: torch.optim.Optimizer
+    weights: Tensor | None
+    """How often each image is drawn, (images,); None: each once an epoch."""
 
     def lr_factor(self, epoch: float) -> float:
         """Learning rate at a point in time, as a factor of each peak rate."""
@@ -89,7 +90,7 @@ def fit(stage: Stage, run: Run, settings: dict[str, Any], resume: bool) -> Run:
         cpu=default_device().type == "cpu",  # else several processes stay strangers
         kwargs_handlers=[PATIENCE],
     )
-    with alone(accelerator, run), stopping() as asked:
+    with locked(run.folder), stopping() as asked:
         if accelerator.is_main_process:
             run.start(settings, resume=resume)
         accelerator.wait_for_everyone()
@@ -113,11 +114,6 @@ def check_launcher() -> None:
             "accelerate started one process only; for N on a CPU: "
             "torchrun --nproc_per_node N -m weaktr_core ..."
         )
-
-
-def alone(accelerator: Accelerator, run: Run) -> AbstractContextManager[None]:
-    """The run's lock for the first process; the others work for it."""
-    return run.locked() if accelerator.is_main_process else nullcontext()
 
 
 class Trainer:
@@ -151,7 +147,7 @@ class Trainer:
     def train_epoch(self, epoch: int) -> None:
         """The steps of an epoch that are left."""
         seed, processes = self.config.seed + epoch, self.accelerator.num_processes
-        order = begin_epoch(seed, self.count)
+        order = begin_epoch(seed, self.count, self.stage.weights)
         rank = self.accelerator.process_index
         batches = batches_of(order, self.config.batch_size, rank, processes)
         left, workers = batches[self.progress.step :], self.config.workers

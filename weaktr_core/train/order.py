@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from weaktr_core.data.sample import DataError
 from weaktr_core.runtime import seed_everything
+from weaktr_core.train.stopping import leave_to_main_process
 
 
 def steps_of(count: int, batch_size: int, processes: int) -> int:
@@ -17,8 +19,8 @@ def steps_of(count: int, batch_size: int, processes: int) -> int:
     return max(1, count // (batch_size * processes))
 
 
-def begin_epoch(seed: int, count: int) -> list[int]:
-    """Seed an epoch and shuffle its images.
+def begin_epoch(seed: int, count: int, weights: Tensor | None = None) -> list[int]:
+    """Seed an epoch and shuffle its images, or draw as many by their weights (count,).
 
     Everything follows from the seed, so the order is the same when the epoch is begun
     again to continue in its middle. The numbers are drawn as PyTorch's own loader and
@@ -27,6 +29,8 @@ def begin_epoch(seed: int, count: int) -> list[int]:
     seed_everything(seed)
     _, drawn = (int(torch.empty((), dtype=torch.int64).random_()) for _ in range(2))
     generator = torch.Generator().manual_seed(drawn)
+    if weights is not None:
+        return torch.multinomial(weights, count, True, generator=generator).tolist()
     return torch.randperm(count, generator=generator).tolist()
 
 
@@ -76,6 +80,7 @@ def make_loader(
         OwnSeeds(dataset, seed, always),
         batch_sampler=batches,
         num_workers=workers,
+        worker_init_fn=leave_to_main_process,
         generator=torch.Generator().manual_seed(seed),
         pin_memory=torch.cuda.is_available(),
     )

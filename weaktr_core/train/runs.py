@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from weaktr_core.config import CamConfig, SegConfig
@@ -25,7 +23,6 @@ from weaktr_core.networks.checkpoints import (
 from weaktr_core.runtime import (
     default_device,
     log,
-    sweep_parts,
     write_atomically,
     write_json,
 )
@@ -33,6 +30,7 @@ from weaktr_core.train.snapshots import (
     MODEL,
     TRAINING,
     RunError,
+    drop_snapshot,
     find_snapshot,
     read_tensors,
     write_snapshot,
@@ -183,24 +181,6 @@ class Run:
             self.check_settings(settings)
         return progress.begun and progress.epochs >= epochs
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes out of the folder; a killed one's lock is gone with it.
-
-        Raises:
-            RunError: where another process is in.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise RunError(f"{self.folder}: another process is at work here") from None
-        try:
-            yield
-        finally:
-            lock.release()
-
     def start(self, config: dict[str, Any], *, resume: bool) -> Progress:
         """Make or reopen the folder; history of epochs that were not finished is dropped.
 
@@ -221,7 +201,6 @@ class Run:
         else:
             self.clear()
         write_json(self.folder / "config.json", config)
-        sweep_parts(self.folder)
         if progress.begun:
             self.forget_after(progress.epochs)
         return progress
@@ -254,7 +233,9 @@ class Run:
 
     def clear(self) -> None:
         """Drop what a training that never made a step has left."""
-        for name in ("last", "last.part", "previous", "head_weights", "maps"):
+        for name in ("previous", "last"):
+            drop_snapshot(self.folder / name)
+        for name in ("head_weights", "maps"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         for name in ("history.jsonl", "best.safetensors"):
             (self.folder / name).unlink(missing_ok=True)

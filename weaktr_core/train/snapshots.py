@@ -51,7 +51,7 @@ def write_snapshot(
         tensors: see `optimizer_tensors` and `random_tensors`.
         state: JSON values.
     """
-    part, previous = folder.with_name(folder.name + ".part"), folder.with_name("previous")
+    part, previous = folder.with_name("last.part"), folder.with_name("previous")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     save_checkpoint(part / MODEL, model)
@@ -78,7 +78,7 @@ def find_snapshot(folder: Path) -> dict[str, Any] | None:
     Raises:
         RunError: where there are snapshots and none is whole.
     """
-    part, previous = folder.with_name(folder.name + ".part"), folder.with_name("previous")
+    part, previous = folder.with_name("last.part"), folder.with_name("previous")
     troubles: list[str] = []
     for place in (part, folder, previous):
         if not place.exists():
@@ -106,6 +106,15 @@ def settle(place: Path, folder: Path, previous: Path) -> None:
         folder.rename(previous)
     shutil.rmtree(folder, ignore_errors=True)
     place.rename(folder)
+
+
+def drop_snapshot(folder: Path) -> None:
+    """Remove a snapshot; half removed by a kill, it counts as one half written."""
+    part = folder.with_name("last.part")
+    shutil.rmtree(part, ignore_errors=True)
+    if folder.exists():
+        folder.rename(part)
+    shutil.rmtree(part, ignore_errors=True)
 
 
 def read_state(folder: Path) -> dict[str, Any]:

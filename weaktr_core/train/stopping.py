@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -32,19 +31,20 @@ class Stopping:
 
     def __init__(self) -> None:
         self.signal, self.since, self.patient = 0, 0.0, False
-        self.process = os.getpid()
 
     def note(self, number: int, frame: object) -> None:
         """The signal handler."""
         # launchers hand on what the terminal has sent already: that is one wish, not two
         again = bool(self.signal) and time.monotonic() - self.since > 1
         self.signal, self.since = number, time.monotonic()
-        if os.getpid() != self.process:  # one that loads images: the main one ends it
-            if again and number == signal.SIGTERM:
-                os._exit(1)
-            return
         if again or not self.patient:
             raise KeyboardInterrupt
+
+
+def leave_to_main_process(_: int) -> None:
+    """What a loader's process does with these signals: the main one will end it."""
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, signal.SIG_IGN)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def explore_heads(
         findings: things worth seeing, a button each; the explorer opens on the first.
             Without them it opens on the head of the last layer that agrees most with
             all heads. A link in the text shows the n-th:
-            ``<a href="#wt-heads?finding=n">``.
+            ``<a href="?wt-heads&finding=n#section">``.
         names: what the photos show; default "photo 1", …
         tokens: names of the tokens before the patches; T - h·w of them.
         grid: (h, w) of all photos, or one for each; default: square.

@@ -85,8 +85,9 @@ function history(model, names) {
 }
 
 /**
- * Links in the text set an explorer's state: `#wt-heads?layer=2&head=4` its traits,
- * `#wt-heads?finding=1` what Python gave as the first of `data.findings`.
+ * Links in the text, and the page's own address, set an explorer's state:
+ * `?wt-heads&layer=2&head=4#section` its traits, `?wt-heads&finding=1#section` what Python
+ * gave as the first of `data.findings`. Without scripts such a link leads to the section.
  *
  * @param kind of the explorer; the first of its kind on a page listens.
  * @param root its element.
@@ -95,22 +96,22 @@ function history(model, names) {
  */
 export function followLinks(kind, root, view) {
   const follow = (href) => {
-    const [place, query] = href.slice(href.indexOf("#")).split("?");
-    if (place !== `#wt-${kind}` || !query) return false;
+    const [, named, query] = /\?wt-(\w+)&([^#]*)/.exec(href) ?? [];
+    if (named !== kind) return false;
     if (root.getRootNode().querySelector(`.wt-${kind}`) !== root) return false;
     const values = wanted(new URLSearchParams(query), view);
     if (Object.keys(values).length) view.set(values);
     return true;
   };
   const clicked = (event) => {
-    const link = event.target.closest?.("a[href*='#wt-']");
+    const link = event.target.closest?.("a[href*='?wt-']");
     if (!link || !follow(link.getAttribute("href"))) return;
     event.preventDefault();
     event.stopPropagation();
     root.scrollIntoView({ block: "nearest" });
   };
   document.addEventListener("click", clicked, true);
-  follow(location.hash);
+  follow(location.search);
   return () => document.removeEventListener("click", clicked, true);
 }
 

@@ -1,0 +1,75 @@
+"""Exported networks say what the networks say."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from weaktr_core.__main__ import main
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.exporting import Exportable, ExportError, export_network
+from weaktr_core.networks.segmenter import Segmenter
+
+TINY = {"embed_dim": 48, "depth": 2, "num_heads": 3}
+SHAPE = {"img_size": 64, "vit_options": TINY}
+
+
+def networks():
+    torch.manual_seed(0)
+    cam = WeakTr.from_timm("vit_tiny_patch16_224", 3, **SHAPE).eval()
+    decoder = {"num_heads": 3}
+    seg = Segmenter.from_timm("vit_tiny_patch16_224", 3, decoder=decoder, **SHAPE).eval()
+    return {"cam": cam, "segmenter": seg}
+
+
+@pytest.mark.parametrize("kind", ["cam", "segmenter"])
+@pytest.mark.parametrize("ending", [".onnx", ".pt2"])
+def test_a_file_computes_what_the_network_does(kind, ending, tmp_path, note):
+    if ending == ".onnx":
+        pytest.importorskip("onnxscript")
+        pytest.importorskip("onnxruntime")
+    network, path = networks()[kind], tmp_path / f"network{ending}"
+    about, worst = export_network(network, path, (64, 96))
+    assert path.stat().st_size > 10_000 and worst < 1e-4
+    note(f"export {kind}{ending}: outputs differ by {worst:.1e}")
+    assert about["input"]["shape"] == [1, 3, 64, 96]
+    assert list(about["outputs"]) == Exportable(network).outputs
+    if ending == ".onnx":
+        import onnxruntime
+
+        photo = np.random.default_rng(1).random((1, 3, 64, 96), np.float32)
+        session = onnxruntime.InferenceSession(str(path))
+        found = session.run(list(about["outputs"]), {"image": photo})
+        with torch.no_grad():
+            expected = Exportable(network)(torch.from_numpy(photo))
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other.numpy(), atol=1e-4)
+
+
+def test_probabilities_are_probabilities():
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        tags, maps = Exportable(networks()["cam"])(image)
+        (classes,) = Exportable(networks()["segmenter"])(image)
+    assert tags.shape == (1, 3) and maps.shape == (1, 3, 4, 4)
+    assert classes.sum(dim=1).allclose(torch.ones(1, 64, 64), atol=1e-5)
+    assert tags.min() >= 0 and tags.max() <= 1
+
+
+def test_a_network_of_unknown_normalisation_is_refused():
+    network = networks()["cam"]
+    network.statistics = None
+    with pytest.raises(ExportError, match="normalised"):
+        Exportable(network)
+
+
+def test_the_command_writes_file_and_description(tmp_path, capsys):
+    run, out = str(tmp_path / "run"), tmp_path / "net.pt2"
+    few = ["--preset", "smoke", "--set", "epochs=1", "img_size=48", "precision=no"]
+    assert main(["train-cam", "--data", "scenes:8", "--run", run, *few]) == 0
+    assert main(["export", run, "-o", str(out), "--size", "32", "48"]) == 0
+    about = json.loads(out.with_suffix(".json").read_text())
+    assert len(about["classes"]) == 10 and about["input"]["shape"] == [1, 3, 32, 48]
+    assert main(["export", run, "-o", str(tmp_path / "net.bin")]) == 1
+    assert "ends in .onnx or .pt2" in capsys.readouterr().err
