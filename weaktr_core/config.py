@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
-from weaktr_core.options import DecoderOptions, ModelOptions, Name, VitOptions
+from weaktr_core.options import DecoderOptions, ModelOptions, Name, Rank, VitOptions
 from weaktr_core.schema import (
     Count,
     Pixels,
@@ -86,6 +86,10 @@ class CamConfig(_Config):
         backbone_lr, class_token_lr, head_lr, fusion_lr: peak learning rates of the
             transformer, its class tokens, the two classifiers, the fusion.
         token_weight: of the class-token loss, see `losses.three_head_loss`.
+        patch_weight: of `losses.patch_loss`, which wants ``model`` to have a background;
+            0 leaves it out.
+        balance: 0 shows every image once an epoch; up to 1, images are drawn the more
+            often the rarer their tags are, see `train.cam.draw_weights`.
         weight_decay: of AdamW.
         decay_all: decay biases, norms, tokens and positions too.
         schedule: "one-cycle", "cosine" or "official-cosine", see `training`.
@@ -115,6 +119,8 @@ class CamConfig(_Config):
     head_lr: Rate = 1e-3
     fusion_lr: Rate = 1e-3
     token_weight: Rate = 1.0
+    patch_weight: Rate = 0.0
+    balance: Share = 0.0
     weight_decay: Rate = 0.03
     decay_all: bool = False
     schedule: Literal["one-cycle", "cosine", "official-cosine"] = "one-cycle"
@@ -145,6 +151,7 @@ class SegConfig(_Config):
 
     Attributes:
         backbone, pretrained, vit_options, frozen_layers: as in `CamConfig`.
+        adapters: rank of the encoder's low-rank adapters; 0 trains the encoder itself.
         decoder: options of `weaktr_core.method.decoder.MaskTransformer`.
         img_size: side of the square crops, pixels.
         short_side: of an image at ratio 1, in training and evaluation; None keeps it.
@@ -171,6 +178,7 @@ class SegConfig(_Config):
     pretrained: bool = True
     vit_options: VitOptions = field(default_factory=VitOptions)
     frozen_layers: Whole = 0
+    adapters: Rank = 0
     decoder: DecoderOptions = field(default_factory=DecoderOptions)
     img_size: Pixels = 168
     short_side: Pixels | None = 168
@@ -268,6 +276,25 @@ PRESETS: dict[str, CamConfig] = {
         eval_every=10,
         scales=(1.0, 1.5),
     ),
+    "voc-part": CamConfig(
+        img_size=224,
+        model={"adapters": 8, "background": True, "refine": "features"},
+        epochs=6,
+        batch_size=32,
+        backbone_lr=3e-4,
+        class_token_lr=1e-2,
+        fusion_lr=5e-4,
+        token_weight=0.1,
+        patch_weight=1.0,
+        balance=0.5,
+        weight_decay=0.01,
+        warmup_epochs=0.6,
+        augment="crop",
+        eval_size=252,
+        eval_every=6,
+        scales=(1.0, 4 / 3),
+        threshold=0.42,
+    ),
     "colab": replace(
         PAPER, model={}, epochs=15, batch_size=48, schedule="cosine", workers=2
     ),
@@ -283,7 +310,8 @@ PRESETS: dict[str, CamConfig] = {
     ),
 }
 """smoke: seconds, random weights. laptop: real DINOv2-S on scenes, CPU minutes. photos:
-the same on a folder of photos. colab: one T4, VOC. voc12, coco14: the paper's schedules."""
+the same on a folder of photos. voc-part: adapters and a background, the recipe of the networks that are shipped. colab:
+one T4, VOC. voc12, coco14: the paper's schedules."""
 
 
 SEG_PAPER = SegConfig(
@@ -339,6 +367,20 @@ SEG_PRESETS: dict[str, SegConfig] = {
         eval_every=20,
         window=224,
         stride=160,
+    ),
+    "voc-part": SegConfig(
+        adapters=8,
+        decoder={"width": 192, "class_std": 1.0},
+        img_size=252,
+        short_side=252,
+        train_ratios=(1.0, 1.8),
+        epochs=12,
+        batch_size=32,
+        encoder_factor=0.3,
+        warmup_epochs=1,
+        loss="cross-entropy",
+        eval_every=12,
+        eval_ratios=(1.0, 4 / 3),
     ),
     "colab": replace(SEG_PAPER, epochs=15, batch_size=8, workers=2),
     "voc12": SEG_PAPER,

@@ -78,8 +78,13 @@ def parse_setting(text: str) -> tuple[str, Any]:
     return name, literal(value)
 
 
-def load_run(folder: str) -> tuple[Any, CamConfig | SegConfig]:
-    """Network and settings of a run of either step."""
+def load_run(folder: str | None) -> tuple[Any, CamConfig | SegConfig]:
+    """Network and settings of a run of either step; None: the shipped CAM network."""
+    if folder is None:
+        from weaktr_core.networks.cam import WeakTr
+
+        shipped = WeakTr.pretrained("voc")
+        return shipped, CamConfig.from_dict(shipped.notes["config"])
     from weaktr_core.train.runs import Run
 
     run = Run(folder)

@@ -48,6 +48,7 @@ def add_segment(commands) -> None:
         "train-seg gives each pixel its likeliest class; there --tags rules out all "
         "other classes.",
         [
+            "cat.jpg                               # VOC's 20 kinds of things",
             "cat.jpg dog.jpg --run build/runs/laptop",
             "holiday/ --run my_run --tags cat,sofa -o holiday_masks",
         ],
@@ -56,7 +57,9 @@ def add_segment(commands) -> None:
         "photos", nargs="+", metavar="PHOTO", help="photos, or folders of photos"
     )
     command.add_argument(
-        "--run", required=True, help="folder written by train-cam or train-seg"
+        "--run",
+        help="folder written by train-cam or train-seg; default: the CAM network that "
+        "comes with the package, which knows VOC's 20 kinds of things",
     )
     command.add_argument("-o", "--out", default="segmented", help="folder to write")
     command.add_argument(
@@ -169,10 +172,14 @@ def parse_tags(text: str | None, classes: list[str]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(classes.index(name) for name in names))
 
 
-def choose_background(wanted: float | None, run: str, config: CamConfig) -> float:
+def choose_background(
+    wanted: float | None, run: str | None, config: CamConfig
+) -> float:
     """The number asked for, else that of make-labels, else the run's setting."""
     from weaktr_core.data.files import read_json
 
+    if run is None:
+        return config.threshold if wanted is None else wanted
     made = Path(run) / "labels" / "labels.json"
     if wanted is not None or not made.exists():
         return config.threshold if wanted is None else wanted
@@ -278,6 +285,6 @@ class Desk:
         """The heads of the CAM network, at the size it was trained on."""
         from weaktr_core.look import write_explorer
 
-        size = int(np.min((model.source or {})["img_size"]))
+        size = int(model.notes["config"]["img_size"])
         path = self.folder / "explorers" / f"{name}.html"
         write_explorer(path, photo, model.cpu(), name=name, size=size)

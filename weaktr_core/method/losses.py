@@ -49,6 +49,35 @@ def three_head_loss(
     return TagLosses(class_token, coarse, fine, token_weight * class_token + coarse + fine)
 
 
+def patch_loss(
+    patch_logits: Float[Tensor, "B C h w"],
+    objectness: Float[Tensor, "B N"],
+    tags: Float[Tensor, "B K"],
+    class_weights: Float[Tensor, " C"],
+) -> Tensor:
+    """Cross-entropy of every patch with the label that prior, tags and network agree on.
+
+    Expectation-maximisation: a patch is background as far as the prior says so, else one
+    of the tagged classes; among these the network's own opinion decides. That label is
+    soft, detached, and learned from.
+
+    Args:
+        patch_logits: C = K + 1 with the background first.
+        objectness: of each patch, from 0 to 1, see `weaktr_core.method.objectness`.
+        tags: 1 where the class is in the image.
+        class_weights: how much a patch of each label counts, background first.
+    """
+    logits = patch_logits.float().flatten(2)  # (B, C, N)
+    with torch.no_grad():
+        things = objectness[:, None] * tags[:, :, None]  # (B, K, N)
+        prior = torch.cat([1 - objectness[:, None], things], dim=1)
+        label = prior * logits.softmax(dim=1)
+        label = label / label.sum(dim=1, keepdim=True).clamp(min=1e-8)
+        weight = (label * class_weights[:, None]).sum(dim=1)  # (B, N)
+    loss = -(label * logits.log_softmax(dim=1)).sum(dim=1)
+    return (weight * loss).sum() / weight.sum()
+
+
 class ClippedLoss(NamedTuple):
     """Per-pixel losses, (B, height, width) each: what is minimised, and what it was."""
 

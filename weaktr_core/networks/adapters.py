@@ -46,7 +46,7 @@ def adapt(vit: TimmViT, rank: int) -> None:
         rank: of the additions; 0 leaves the ViT as it is.
 
     Raises:
-        ValueError: where a block lacks one of these layers (EVA-02 has SwiGLU).
+        ValueError: where a block lacks one of these layers.
     """
     if not rank:
         return

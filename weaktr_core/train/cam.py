@@ -12,15 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from weaktr_core.config import CamConfig
-from weaktr_core.data.sample import TaggedDataset
+from weaktr_core.data.sample import TaggedDataset, without_masks
 from weaktr_core.data.transforms import TaggedTensors, train_transform
-from weaktr_core.method.losses import three_head_loss
+from weaktr_core.method.losses import patch_loss, three_head_loss
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.network import statistics_of
+from weaktr_core.networks.pretrained import load_vit
 from weaktr_core.runtime import seed_everything
+from weaktr_core.schema import SettingError
 from weaktr_core.scores.cams import CamScores, evaluate_cams, or_none
 from weaktr_core.train.loop import fit, freeze_layers
 from weaktr_core.train.runs import Run
+from weaktr_core.train.teacher import Teacher
 
 
 class CamStage:
@@ -40,6 +43,10 @@ class CamStage:
         self.optimizer: torch.optim.Optimizer = build_optimizer(self.model, config)
         transform = train_transform(config.augment, config.img_size, statistics)
         self.data = TaggedTensors(train, transform)
+        tags = all_tags(train) if config.patch_weight or config.balance else None
+        self.weights = draw_weights(tags, config.balance) if config.balance else None
+        self.frequency = None if tags is None else tags.mean(dim=0).clamp(min=1e-3)
+        self.teacher = build_teacher(config, self.data) if config.patch_weight else None
 
     def lr_factor(self, epoch: float) -> float:
         """Learning-rate factor of the configured schedule."""
@@ -48,7 +55,15 @@ class CamStage:
     def losses(self, model: nn.Module, batch: Any) -> dict[str, Tensor]:
         """The three tag losses and their sum."""
         images, tags = batch
-        return three_head_loss(model(images), tags, self.config.token_weight)._asdict()
+        output = model(images)
+        losses = three_head_loss(output, tags, self.config.token_weight)._asdict()
+        if self.teacher is None or self.frequency is None:
+            return losses
+        # a patch counts less the more photos have its label
+        weights = torch.cat([torch.ones(1), self.frequency**-0.5 / 4]).to(images)
+        patches = patch_loss(output.patch_logits, self.teacher(images), tags, weights)
+        total = losses["total"] + self.config.patch_weight * patches
+        return {**losses, "patch": patches, "total": total}
 
     def evaluate(
         self, model: WeakTr
@@ -101,6 +116,28 @@ def build_cam_network(config: CamConfig, classes: tuple[str, ...]) -> WeakTr:
     )
     model.notes = dict(classes=list(classes), config=config.as_dict())
     return model
+
+
+def build_teacher(config: CamConfig, data: TaggedTensors) -> Teacher:
+    """The same backbone as it was, for the prior of `losses.patch_loss`."""
+    if not config.model.get("background"):
+        raise SettingError("patch_weight: expected model={'background': True} with it")
+    more = dict(config.vit_options)
+    vit = load_vit(
+        config.backbone, config.img_size, pretrained=config.pretrained, **more
+    )
+    return Teacher(vit, data)
+
+
+def all_tags(dataset: TaggedDataset) -> Tensor:
+    """(images, K) tags of a dataset."""
+    return torch.from_numpy(np.stack([it.tags for it in without_masks(dataset)])).float()
+
+
+def draw_weights(tags: Tensor, balance: float) -> Tensor:
+    """How often to draw each image: its rarest tag's number of images to -balance."""
+    counts = tags.sum(dim=0).clamp(min=1)
+    return (tags / counts**balance).amax(dim=1).clamp(min=1e-6)
 
 
 def build_optimizer(model: WeakTr, config: CamConfig) -> torch.optim.AdamW:

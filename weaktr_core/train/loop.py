@@ -52,6 +52,8 @@ class Stage(Protocol):
     model: Any
     data: Any
     optimizer: torch.optim.Optimizer
+    weights: Tensor | None
+    """How often each image is drawn, (images,); None: each once an epoch."""
 
     def lr_factor(self, epoch: float) -> float:
         """Learning rate at a point in time, as a factor of each peak rate."""
@@ -145,7 +147,7 @@ class Trainer:
     def train_epoch(self, epoch: int) -> None:
         """The steps of an epoch that are left."""
         seed, processes = self.config.seed + epoch, self.accelerator.num_processes
-        order = begin_epoch(seed, self.count)
+        order = begin_epoch(seed, self.count, self.stage.weights)
         rank = self.accelerator.process_index
         batches = batches_of(order, self.config.batch_size, rank, processes)
         left, workers = batches[self.progress.step :], self.config.workers

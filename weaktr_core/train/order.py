@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from weaktr_core.data.sample import DataError
@@ -18,8 +19,8 @@ def steps_of(count: int, batch_size: int, processes: int) -> int:
     return max(1, count // (batch_size * processes))
 
 
-def begin_epoch(seed: int, count: int) -> list[int]:
-    """Seed an epoch and shuffle its images.
+def begin_epoch(seed: int, count: int, weights: Tensor | None = None) -> list[int]:
+    """Seed an epoch and shuffle its images, or draw as many by their weights (count,).
 
     Everything follows from the seed, so the order is the same when the epoch is begun
     again to continue in its middle. The numbers are drawn as PyTorch's own loader and
@@ -28,6 +29,8 @@ def begin_epoch(seed: int, count: int) -> list[int]:
     seed_everything(seed)
     _, drawn = (int(torch.empty((), dtype=torch.int64).random_()) for _ in range(2))
     generator = torch.Generator().manual_seed(drawn)
+    if weights is not None:
+        return torch.multinomial(weights, count, True, generator=generator).tolist()
     return torch.randperm(count, generator=generator).tolist()
 
 

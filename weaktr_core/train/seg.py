@@ -46,6 +46,7 @@ class SegStage:
             statistics,
         )
         self.data = MaskedTensors(train, transform)
+        self.weights = None
 
     def lr_factor(self, epoch: float) -> float:
         """Learning rate as a factor of its peak, see `poly`."""
@@ -107,6 +108,7 @@ def build_segmenter(config: SegConfig, classes: tuple[str, ...]) -> Segmenter:
         pretrained=config.pretrained,
         vit_options=dict(config.vit_options),
         decoder=config.decoder,
+        adapters=config.adapters,
     )
     model.notes = dict(classes=list(classes), config=config.as_dict())
     return model
