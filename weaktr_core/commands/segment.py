@@ -172,9 +172,7 @@ def parse_tags(text: str | None, classes: list[str]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(classes.index(name) for name in names))
 
 
-def choose_background(
-    wanted: float | None, run: str | None, config: CamConfig
-) -> float:
+def choose_background(wanted: float | None, run: str | None, config: CamConfig) -> float:
     """The number asked for, else that of make-labels, else the run's setting."""
     from weaktr_core.data.files import read_json
 

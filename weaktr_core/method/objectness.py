@@ -39,9 +39,7 @@ class Objectness:
         return ((place - self.threshold) / (SHARPNESS * self.spread)).sigmoid()
 
 
-def fit_objectness(
-    keys: Float[Tensor, "M D"], border: Bool[Tensor, " M"]
-) -> Objectness:
+def fit_objectness(keys: Float[Tensor, "M D"], border: Bool[Tensor, " M"]) -> Objectness:
     """The first principal component of keys, and a threshold on it.
 
     Args:

@@ -58,5 +58,7 @@ def adapt(vit: TimmViT, rank: int) -> None:
             parent = getattr(block, room)
             linear = getattr(parent, last, None)
             if not isinstance(linear, nn.Linear):
-                raise ValueError(f"{type(vit).__name__}: its blocks have no {name} to adapt")
+                raise ValueError(
+                    f"{type(vit).__name__}: its blocks have no {name} to adapt"
+                )
             setattr(parent, last, LowRank(linear, rank))

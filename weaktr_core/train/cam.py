@@ -123,9 +123,7 @@ def build_teacher(config: CamConfig, data: TaggedTensors) -> Teacher:
     if not config.model.get("background"):
         raise SettingError("patch_weight: expected model={'background': True} with it")
     more = dict(config.vit_options)
-    vit = load_vit(
-        config.backbone, config.img_size, pretrained=config.pretrained, **more
-    )
+    vit = load_vit(config.backbone, config.img_size, pretrained=config.pretrained, **more)
     return Teacher(vit, data)
 
 
