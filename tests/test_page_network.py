@@ -74,7 +74,13 @@ def test_rounding_is_half_a_step_at_most():
     steps, scale = to_steps(weight)
     off = (from_steps(steps, scale) - weight).abs().flatten(1)
     assert (off <= scale[:, None] * 0.5001).all() and off.max() > 0
-    assert steps.abs().flatten(1).amax(dim=1).tolist() == [LEVELS, LEVELS, 0, LEVELS, LEVELS]
+    assert steps.abs().flatten(1).amax(dim=1).tolist() == [
+        LEVELS,
+        LEVELS,
+        0,
+        LEVELS,
+        LEVELS,
+    ]
 
 
 def test_a_file_holds_everything_once(tmp_path):
