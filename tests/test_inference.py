@@ -1,5 +1,8 @@
 """Views carry their own scale and flip; CAM files and masks survive the disk."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,13 @@ from PIL import Image
 from weaktr_core.data import Scenes
 from weaktr_core.data.batches import same_size_batches
 from weaktr_core.data.sample import DataError
-from weaktr_core.labels.files import read_cam, voc_palette, write_mask
+from weaktr_core.labels.files import (
+    made_of,
+    read_cam,
+    voc_palette,
+    write_cam,
+    write_mask,
+)
 from weaktr_core.labels.making import make_cams, make_masks
 from weaktr_core.labels.recipe import LabelRecipe, label_map
 from weaktr_core.labels.views import STAGES, View, infer_cams, infer_tagged, make_views
@@ -120,6 +129,41 @@ def test_cams_and_masks_of_a_dataset_and_resuming(tmp_path, monkeypatch):
         assert (np.asarray(mask) == label_map(scores, classes, 0.4)).all()
     monkeypatch.setattr("weaktr_core.labels.making.infer_tagged", None)  # not called again
     make_cams(model, data, tmp_path / "cams", views=[View()])
+
+
+def test_a_cam_is_made_anew_when_what_made_it_changed(tmp_path):
+    model, first = tiny_model(classes=10), Scenes(1, 64)[0]
+    make = partial(make_cams, folder=tmp_path, views=[View()])
+
+    class One(Mixed):
+        def __init__(self, sample):
+            list.__init__(self, [sample])
+
+    path = tmp_path / f"{first.name}.npz"
+
+    def remade(network, sample, **changes):
+        before = made_of(path)
+        make(network, One(sample), **changes)
+        return made_of(path) != before
+
+    assert remade(model, first) and not remade(model, first)
+    assert remade(model, replace(first, tags=np.eye(10, dtype=np.float32)[7]))
+    assert read_cam(path)[1].tolist() == [7]
+    assert remade(model, replace(first, image=first.image[::-1].copy()))
+    assert remade(model, first, views=[View(), View(1.0, True)])
+    assert remade(model, first) and remade(model, first, eval_size=48)
+    model.patch_head.bias.data += 1
+    assert remade(model, first, eval_size=48)
+    path.write_bytes(path.read_bytes()[:99])  # as is what was cut off
+    assert remade(model, first, eval_size=48)
+
+
+def test_a_class_beyond_255_keeps_its_number_and_makes_no_mask(tmp_path):
+    scores, classes = np.ones((1, 4, 4)), np.array([299])
+    write_cam(tmp_path / "a.npz", scores, classes)
+    assert read_cam(tmp_path / "a.npz")[1].tolist() == [299]
+    with pytest.raises(DataError, match="ids 1 to 254, came class 300"):
+        label_map(scores, classes, 0.5)
 
 
 def test_missing_and_broken_cam_files(tmp_path):

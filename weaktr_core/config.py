@@ -310,8 +310,8 @@ PRESETS: dict[str, CamConfig] = {
     ),
 }
 """smoke: seconds, random weights. laptop: real DINOv2-S on scenes, CPU minutes. photos:
-the same on a folder of photos. voc-part: adapters and a background, the recipe of the
-networks that are shipped. colab: one T4, VOC. voc12, coco14: the paper's schedules."""
+the same on a folder of photos. voc-part: adapters and a background, as the shipped CAM
+network has them. colab: one T4, VOC. voc12, coco14: the paper's schedules."""
 
 
 SEG_PAPER = SegConfig(

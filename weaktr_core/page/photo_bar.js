@@ -113,7 +113,7 @@ export function openBar(view) {
   function thumb({ title, ready, sample }, index) {
     const picture = ready
       ? small(ready.shown)
-      : make("img", { src: sample.jpeg, alt: "", height: THUMB });
+      : make("img", { src: sample.jpeg, alt: `thumbnail of ${title}`, height: THUMB });
     const press = make(
       "button",
       { type: "button", "aria-label": title, title, onclick: () => view.choosePhoto(index) },

@@ -1,4 +1,4 @@
-"""The untouched backbone beside the network that learns tells things from background."""
+"""The untouched backbone beside the one that learns: it tells things from background."""
 
 from __future__ import annotations
 
