@@ -13,7 +13,7 @@ from weaktr_core.networks.backbone import Tokens
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.widgets.pack import jpeg, pack_rows
 
-PATCHES = 144
+PATCHES = 108
 """At most so many: 72 heads' attention between them is most of the page."""
 
 PATCH_LEVELS, TOKEN_LEVELS, AFFINITY_LEVELS = 8, 32, 256
