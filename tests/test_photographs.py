@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from weaktr_core.config import preset
+from weaktr_core.data import open_dataset
 from weaktr_core.errors import WeakTrError
 from weaktr_core.method import cams
 from weaktr_core.method.losses import patch_loss
@@ -15,10 +17,27 @@ from weaktr_core.networks.adapters import LowRank, adapt
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.checkpoints import load_shipped, save_checkpoint
 from weaktr_core.networks.segmenter import Segmenter
+from weaktr_core.train.cam import CamStage
 
 TINY = dict(embed_dim=48, depth=3, num_heads=3)
 NAME = "vit_tiny_patch16_224"
 OPTIONS = dict(adapters=2, background=True, refine="features")
+
+
+class Few:
+    """The first images of a dataset."""
+
+    def __init__(self, dataset, count):
+        self.dataset, self.count, self.classes = dataset, count, dataset.classes
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        return self.dataset[index]
+
+    def __iter__(self):
+        return (self[index] for index in range(self.count))
 
 
 def tiny(kind=WeakTr, **options):
@@ -102,6 +121,29 @@ def test_patch_loss_falls_where_the_tag_takes_the_objects():
     wrong = right.flip(2)
     losses = [patch_loss(m, objectness, tags, weights).item() for m in (right, wrong)]
     assert losses[0] < 0.5 < losses[1]
+
+
+def test_training_reaches_the_adapters_and_the_prior_leaves_no_random_trace():
+    config = preset("smoke", model=OPTIONS, patch_weight=1.0, balance=0.5, batch_size=4)
+    scenes = open_dataset("scenes", "train", size=64)
+    few = Few(scenes, 8)
+    priors, drawn = [], []
+    for seed in (1, 2):
+        stage = CamStage(config, few, few)
+        images = torch.stack([stage.data[i][0] for i in range(4)])
+        tags = torch.stack([stage.data[i][1] for i in range(4)])
+        torch.manual_seed(seed)
+        expected = torch.rand(1, generator=torch.Generator().manual_seed(seed))
+        stage.teacher(images)
+        drawn.append(torch.rand(1) == expected)
+        priors.append(stage.teacher.prior.direction)
+    torch.testing.assert_close(*priors)
+    assert all(drawn)
+    losses = stage.losses(stage.model, (images, tags))
+    losses["total"].backward()
+    assert losses["patch"] > 0
+    assert stage.model.backbone.vit.blocks[0].mlp.fc2.up.grad.abs().sum() > 0
+    assert stage.weights.shape == (8,)
 
 
 @pytest.mark.parametrize(

@@ -37,22 +37,29 @@ class Teacher:
         return keys.transpose(1, 2).flatten(2).float()
 
     def fit(self, device: torch.device) -> Objectness:
-        """The prior of the dataset, from evenly spaced photos."""
+        """The prior of the dataset, from evenly spaced photos; it leaves no random trace.
+
+        So a training that was interrupted finds the very same one.
+        """
         step = max(1, len(self.data) // MOST_PHOTOS)
+        patch = self.vit.patch_embed.patch_size[0]
         found, borders = [], []
-        for index in range(0, len(self.data), step):
-            image = self.data[index][0][None].to(device)
-            keys = self.keys(image)[0]
-            patch = self.vit.patch_embed.patch_size[0]
-            found.append(keys)
-            borders.append(border((image.shape[-2] // patch, image.shape[-1] // patch)))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            for index in range(0, len(self.data), step):
+                image = self.data[index][0][None].to(device)
+                found.append(self.keys(image)[0])
+                borders.append(border((image.shape[-2] // patch, image.shape[-1] // patch)))
         return fit_objectness(torch.cat(found), torch.cat(borders).to(device))
 
     def __call__(self, images: Float[Tensor, "B 3 height width"]) -> Float[Tensor, "B N"]:
         """How far each patch shows a thing, from 0 to 1."""
         if self.prior is None:
-            self.prior = self.fit(images.device)
-        return self.prior(self.keys(images))
+            with torch.autocast(images.device.type, enabled=False):
+                self.prior = self.fit(images.device)
+        keys = self.keys(images)
+        with torch.autocast(images.device.type, enabled=False):
+            return self.prior(keys)
 
 
 def border(grid: Size) -> Bool[Tensor, " N"]:
