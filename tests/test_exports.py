@@ -35,7 +35,7 @@ def labels():
 
 
 def test_pieces_are_connected_and_crumbs_left_out(labels):
-    assert [(it.label, int(it.mask.sum())) for it in pieces(labels)][:2] == [
+    assert [(it.label, int(it.pixels.sum())) for it in pieces(labels)][:2] == [
         (1, 275),
         (1, 176),
     ]

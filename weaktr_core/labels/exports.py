@@ -29,11 +29,11 @@ class Piece:
 
     Attributes:
         label: mask value, k + 1.
-        mask: (height, width) bool.
+        pixels: (height, width) bool, which are its own.
     """
 
     label: int
-    mask: np.ndarray
+    pixels: np.ndarray
 
 
 def pieces(labels: np.ndarray) -> Iterator[Piece]:
@@ -83,16 +83,16 @@ def coco_json(found: Sequence[tuple[str, np.ndarray]], classes: Sequence[str]) -
 
 def coco_piece(piece: Piece) -> dict[str, Any]:
     """What COCO says of one object."""
-    runs = rle.encode(np.asfortranarray(piece.mask.astype(np.uint8)))
-    polygons = [corners.round(1).ravel().tolist() for corners in outlines(piece.mask)]
+    runs = rle.encode(np.asfortranarray(piece.pixels.astype(np.uint8)))
+    polygons = [corners.round(1).ravel().tolist() for corners in outlines(piece.pixels)]
     counts = runs["counts"].decode("ascii")
     return dict(
         category_id=piece.label,
         iscrowd=0,
-        area=int(piece.mask.sum()),
+        area=int(piece.pixels.sum()),
         bbox=rle.toBbox(runs).tolist(),
         segmentation=polygons,
-        rle=dict(size=list(piece.mask.shape), counts=counts),
+        rle=dict(size=list(piece.pixels.shape), counts=counts),
     )
 
 
@@ -121,7 +121,7 @@ def label_studio_tasks(
                 ),
             )
             for piece in pieces(labels)
-            for corners in outlines(piece.mask)
+            for corners in outlines(piece.pixels)
         ]
         predictions = [dict(model_version="weaktr", result=results)]
         tasks.append(dict(data=dict(image=name), predictions=predictions))
