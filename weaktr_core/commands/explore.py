@@ -17,12 +17,17 @@ def add_explore(commands) -> None:
         "explore",
         explore_command,
         "Write a head explorer of a photo: one HTML file that needs no server.",
-        "Without --run the heads are DINOv2-S's; with it those of a trained CAM "
-        "network, and each class has a token to look from.",
+        "The heads are those of a CAM network, and each class has a token to look from: "
+        "the network that comes with the package (VOC's 20 classes), or one of yours. "
+        "--run dinov2-s shows the backbone before it learned any class.",
         ["holiday.jpg", "holiday.jpg --run build/runs/laptop -o heads.html"],
     )
     command.add_argument("photo", help="any photo; EXIF orientation is respected")
-    command.add_argument("--run", help="folder written by train-cam")
+    command.add_argument(
+        "--run",
+        help="folder written by train-cam, or the name of a backbone; default: the network "
+        "that comes with the package",
+    )
     command.add_argument("-o", "--out", default="explore.html", help="file to write")
     command.add_argument(
         "--size",
@@ -36,9 +41,10 @@ def explore_command(arguments: argparse.Namespace) -> None:
     """Read the photo, run the network, write the page."""
     from weaktr_core.data.files import read_image
     from weaktr_core.look import open_run, write_explorer
+    from weaktr_core.networks.cam import WeakTr
 
     out = output_file(arguments.out)
-    network = open_run(arguments.run) if arguments.run else "dinov2-s"
+    network = open_run(arguments.run) if arguments.run else WeakTr.pretrained("voc")
     photo, stem = read_image(arguments.photo, upright=True), Path(arguments.photo).stem
     try:
         count = write_explorer(out, photo, network, name=stem, size=arguments.size)
