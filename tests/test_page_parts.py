@@ -167,6 +167,6 @@ def test_grids_have_the_shape_of_the_photo(tmp_path):
     script = "return given.sizes.map(([w, h]) => picture.gridOf(w, h, 144));"
     got = run(script, tmp_path, sizes=sizes)
     for (width, height), (h, w) in zip(sizes, got, strict=True):
-        assert (h, w) == patch_grid(height, width)
+        assert (h, w) == patch_grid(height, width, 144)
         assert 72 < h * w <= 144
         assert abs(np.log(w * height / (h * width))) < 0.2

@@ -71,9 +71,12 @@ def cam_of(
     eval_size: int | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores (P, height, width) of an image's tagged classes, and their indices (P,)."""
-    image, classes = resize_short_side(sample.image, eval_size), np.flatnonzero(sample.tags)
+    size, classes = sample.image.shape[:2], np.flatnonzero(sample.tags)
+    if not len(classes):
+        return np.zeros((0, *size), np.float32), classes
+    image = resize_short_side(sample.image, eval_size)
     maps, _ = infer_tagged(model, model.prepare(image), [classes], views, [STAGE])
-    full = map_to_image(maps[0], sample.image.shape[:2])[0]  # (P, height, width)
+    full = map_to_image(maps[0], size)[0]  # (P, height, width)
     return normalise(full).cpu().numpy(), classes
 
 
