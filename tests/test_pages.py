@@ -17,7 +17,9 @@ pytestmark = pytest.mark.usefixtures("site")
 @pytest.mark.parametrize("name", pages())
 def test_page_is_offline_quiet_and_fits(visit, name, width):
     page = visit(address(name), width)
-    images = "[...document.querySelectorAll('article img')].filter(i => !i.alt).length"
+    # a thumbnail inside a link that has words is decoration, and says so by an empty alt
+    bare = "i => !i.alt && !(i.hasAttribute('alt') && i.closest('a')?.innerText.trim())"
+    images = f"[...document.querySelectorAll('article img')].filter({bare}).length"
     assert page.evaluate(images) == 0
     assert overflow(page) <= 0
 
@@ -92,6 +94,7 @@ def test_a_chapter_prints_its_text_and_nothing_else(visit):
 
 
 LIMIT = 2_000_000  # bytes, uncompressed: a page and all that it loads
+HEAVIER = {"06_weighting_heads": 3_000_000}  # every head's map of four scenes, to mix live
 
 
 @pytest.mark.parametrize("name", pages())
@@ -105,7 +108,7 @@ def test_a_page_is_light(browser, server, name, note):
     page.wait_for_load_state("networkidle")
     page.close()
     note(f"{name}: {sum(sizes) / 1e6:.2f} MB in {len(sizes)} files")
-    assert sum(sizes) <= LIMIT
+    assert sum(sizes) <= HEAVIER.get(name, LIMIT)
 
 
 @pytest.mark.parametrize("name", pages())
