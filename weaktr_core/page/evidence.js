@@ -13,7 +13,8 @@ export function evidenceOf(map, K, N, background) {
     for (let c = 0; c <= K; c++) most = Math.max(most, map[c * N + i]);
     let sum = 0;
     for (let c = 0; c <= K; c++) sum += Math.exp(map[c * N + i] - most);
-    for (let k = 0; k < K; k++) out[k * N + i] = Math.exp(map[(k + 1) * N + i] - most) / sum;
+    for (let k = 0; k < K; k++)
+      out[k * N + i] = Math.exp(map[(k + 1) * N + i] - most) / sum;
   }
   return out;
 }
@@ -22,7 +23,10 @@ export function evidenceOf(map, K, N, background) {
 export function beliefs(map, evidence, K, N, background) {
   return Float32Array.from({ length: K }, (_, k) => {
     if (!background) return mean(map.subarray(k * N, (k + 1) * N));
-    const best = evidence.slice(k * N, (k + 1) * N).sort().subarray(N - top(N));
+    const best = evidence
+      .slice(k * N, (k + 1) * N)
+      .sort()
+      .subarray(N - top(N));
     const share = Math.min(1 - LEAST, Math.max(LEAST, mean(best)));
     return Math.log(share / (1 - share));
   });

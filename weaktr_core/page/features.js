@@ -56,8 +56,9 @@ export function colours(seen, layer, kind, about) {
   return each.map((features) => {
     const first = start;
     start += features.length / D;
-    return Uint8Array.from({ length: (3 * features.length) / D }, (_, i) =>
-      axes[i % 3][first + Math.floor(i / 3)],
+    return Uint8Array.from(
+      { length: (3 * features.length) / D },
+      (_, i) => axes[i % 3][first + Math.floor(i / 3)],
     );
   });
 }

@@ -10,7 +10,10 @@ const TALLEST = 520; // pixels of a large picture
 export function maskOf(view, photo, trial, longest = SIDE) {
   const { width, height } = photo.canvas;
   const factor = Math.min(1, longest / Math.max(width, height));
-  const size = [Math.max(1, Math.round(height * factor)), Math.max(1, Math.round(width * factor))];
+  const size = [
+    Math.max(1, Math.round(height * factor)),
+    Math.max(1, Math.round(width * factor)),
+  ];
   const setting = view.setting(photo, trial);
   const maps = photo.tags.map((k) => photo.mapsOf(k, setting).fine);
   const places = labels(maps, photo.grid, size, view.threshold);

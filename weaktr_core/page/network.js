@@ -28,8 +28,10 @@ export function openNetwork(kernel, bytes) {
     if (dtype === "F32") return kernel.copy(at(name), count);
     const scale = values(name.replace(/(\.weight)?$/, ".scale"));
     const wide = count / scale.length;
-    return Float32Array.from(kernel.bytes(at(name), count), (v, i) =>
-      v * scale[Math.floor(i / wide)]);
+    return Float32Array.from(
+      kernel.bytes(at(name), count),
+      (v, i) => v * scale[Math.floor(i / wide)],
+    );
   }
   return { about, at, values };
 }

@@ -1,6 +1,15 @@
 // Class maps, stage by stage, and the mask that becomes of them.
 
-import { button, choice, drawMap, drawOverlay, make, percent, range, toBytes } from "../widgets/shared.js";
+import {
+  button,
+  choice,
+  drawMap,
+  drawOverlay,
+  make,
+  percent,
+  range,
+  toBytes,
+} from "../widgets/shared.js";
 import { drawMask, fit, maskOf } from "./masks.js";
 
 export const STAGES = [
@@ -41,13 +50,16 @@ export function classesPanel(view) {
   function toggle(k) {
     const photo = view.now();
     const on = photo.tags.includes(k);
-    if (on && photo.tags.length === 1) return view.say("One tag must stay: without any, all is background.");
+    if (on && photo.tags.length === 1)
+      return view.say("One tag must stay: without any, all is background.");
     photo.tags = on ? photo.tags.filter((t) => t !== k) : [...photo.tags, k];
     view.set({ shown: on ? null : k });
   }
 
   function drawTags(photo) {
-    const likely = [...photo.classes].sort((a, b) => photo.probabilities[b] - photo.probabilities[a]);
+    const likely = [...photo.classes].sort(
+      (a, b) => photo.probabilities[b] - photo.probabilities[a],
+    );
     tags.replaceChildren(
       ...likely.slice(0, 6).map((k) => tagButton(photo, k)),
       ...photo.tags.filter((k) => likely.indexOf(k) >= 6).map((k) => tagButton(photo, k)),
@@ -74,8 +86,11 @@ export function classesPanel(view) {
     const k = view.classNow();
     drawTags(photo);
     shown.replaceChildren(
-      choice("Maps of", photo.tags.map((t) => [t, view.names[t]]), k, (v) =>
-        view.set({ shown: Number(v) }),
+      choice(
+        "Maps of",
+        photo.tags.map((t) => [t, view.names[t]]),
+        k,
+        (v) => view.set({ shown: Number(v) }),
       ),
     );
     const maps = photo.mapsOf(k, view.setting(photo, view.learned));
@@ -105,13 +120,20 @@ export function classesPanel(view) {
   const element = make(
     "div",
     {},
-    make("p", { class: "wt-note" }, "Tags: what the network is told, or believes, to be in the photo. ",
-      "The percentage is its own belief; press to add or take away."),
+    make(
+      "p",
+      { class: "wt-note" },
+      "Tags: what the network is told, or believes, to be in the photo. ",
+      "The percentage is its own belief; press to add or take away.",
+    ),
     tags,
     make("div", { class: "wt-bar" }, shown, cut),
-    make("div", { class: "wt-main" },
+    make(
+      "div",
+      { class: "wt-main" },
       make("div", { class: "wt-big wt-stay" }, big, words),
-      make("div", { class: "wt-strip wt-stages" }, ...presses)),
+      make("div", { class: "wt-strip wt-stages" }, ...presses),
+    ),
   );
   return { name: "classes", title: "Masks", element, draw };
 }

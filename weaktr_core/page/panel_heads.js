@@ -64,11 +64,20 @@ export function headsPanel(view) {
     const photo = view.now();
     const head = peeked ?? view.head;
     const row = view.rowOf(head);
-    drawOverlay(big, photo.shown, toBytes(lift(row)), photo.grid, view.askerNow().patch ?? null);
+    drawOverlay(
+      big,
+      photo.shown,
+      toBytes(lift(row)),
+      photo.grid,
+      view.askerNow().patch ?? null,
+    );
     fit(big, photo);
     const name = `${headName(head, view.about.heads)}, seen from ${view.askerName()}`;
     words.textContent = `${photo.name}: ${name}.`;
-    big.setAttribute("aria-label", `${words.textContent} Arrow keys move the patch that asks.`);
+    big.setAttribute(
+      "aria-label",
+      `${words.textContent} Arrow keys move the patch that asks.`,
+    );
     if (peeked === null) table.show(row, photo.grid, name);
   }
 
@@ -77,9 +86,13 @@ export function headsPanel(view) {
     const photo = view.now();
     if (offered !== photo) {
       const options = photo.classes.map((k) => [-1 - k, `class token: ${view.names[k]}`]);
-      const middle = Math.floor(photo.grid[0] / 2) * photo.grid[1] + Math.floor(photo.grid[1] / 2);
-      const field = choice("Seen from", [...options, ["patch", "a patch (click the photo)"]], "", (v) =>
-        ask(v === "patch" ? middle : Number(v)),
+      const middle =
+        Math.floor(photo.grid[0] / 2) * photo.grid[1] + Math.floor(photo.grid[1] / 2);
+      const field = choice(
+        "Seen from",
+        [...options, ["patch", "a patch (click the photo)"]],
+        "",
+        (v) => ask(v === "patch" ? middle : Number(v)),
       );
       tokens.replaceChildren(field);
     }

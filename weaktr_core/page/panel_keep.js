@@ -10,8 +10,13 @@ const LONGEST = 4000; // pixels of a saved mask's longer side
 
 export function keepPanel(view) {
   const stem = (name) => name.replace(/\.[^.]*$/, "") || "photo";
-  const ready = () => view.session.photos.filter((one) => one.ready).map((one) => one.ready);
-  const link = make("input", { type: "text", readonly: "", "aria-label": "link to this view" });
+  const ready = () =>
+    view.session.photos.filter((one) => one.ready).map((one) => one.ready);
+  const link = make("input", {
+    type: "text",
+    readonly: "",
+    "aria-label": "link to this view",
+  });
 
   async function picture() {
     const photo = view.now();

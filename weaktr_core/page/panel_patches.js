@@ -1,6 +1,15 @@
 // What patches look like from inside: matches between two photos, colours of features.
 
-import { choice, drawPixels, frame, make, onDrag, percent, setSize, toBytes, drawOverlay } from "../widgets/shared.js";
+import {
+  choice,
+  drawOverlay,
+  drawPixels,
+  frame,
+  make,
+  onDrag,
+  setSize,
+  toBytes,
+} from "../widgets/shared.js";
 import { FEATURES } from "./features.js";
 import { pickPatch, stepPatch } from "./panel_heads.js";
 
@@ -19,7 +28,11 @@ export function patchesPanel(view) {
     },
   });
   onDrag(left, (event) => choosePatch(pickPatch(event, left, view.now().grid)));
-  const right = make("canvas", { role: "img", class: "wt-over", "aria-label": "the other photo" });
+  const right = make("canvas", {
+    role: "img",
+    class: "wt-over",
+    "aria-label": "the other photo",
+  });
   const words = make("p", { class: "wt-note" });
   const colours = make("div", { class: "wt-strip wt-colours" });
   const pickOther = make("span");
@@ -29,8 +42,11 @@ export function patchesPanel(view) {
     view.layer,
     (v) => view.set({ layer: Number(v) }),
   );
-  const kind = choice("compared by", FEATURES.map((f) => [f, f]), view.kind, (v) =>
-    view.set({ kind: v }),
+  const kind = choice(
+    "compared by",
+    FEATURES.map((f) => [f, f]),
+    view.kind,
+    (v) => view.set({ kind: v }),
   );
   const missing = make("p", { class: "wt-note" });
 
@@ -55,13 +71,20 @@ export function patchesPanel(view) {
 
   async function match(photo) {
     const number = ++asked;
-    const given = { photo: photo.id, other: other.id, patch, layer: view.layer, kind: view.kind };
+    const given = {
+      photo: photo.id,
+      other: other.id,
+      patch,
+      layer: view.layer,
+      kind: view.kind,
+    };
     const alike = await view.session.ask("match", given);
     if (number !== asked) return;
     const best = alike.reduce((b, v, i) => (v > alike[b] ? i : b), 0);
     const low = Math.min(...alike);
     drawOverlay(right, other.shown, toBytes(alike.map((v) => v - low)), other.grid, best);
-    const at = (i, { grid }) => `row ${Math.floor(i / grid[1]) + 1}, column ${(i % grid[1]) + 1}`;
+    const at = (i, { grid }) =>
+      `row ${Math.floor(i / grid[1]) + 1}, column ${(i % grid[1]) + 1}`;
     words.textContent =
       `By ${view.kind} of layer ${view.layer + 1}, ${at(patch, photo)} of ${photo.name} is most like ` +
       `${at(best, other)} of ${other.name}: cosine ${alike[best].toFixed(2)}.`;
@@ -106,7 +129,8 @@ export function patchesPanel(view) {
   function draw() {
     const photo = view.now();
     patch = Math.min(patch, photo.N - 1);
-    if (patch === 0) patch = Math.floor(photo.grid[0] / 2) * photo.grid[1] + Math.floor(photo.grid[1] / 2);
+    if (patch === 0)
+      patch = Math.floor(photo.grid[0] / 2) * photo.grid[1] + Math.floor(photo.grid[1] / 2);
     const live = !photo.sample;
     missing.hidden = live;
     pair.hidden = !live;

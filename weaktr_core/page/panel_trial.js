@@ -1,6 +1,15 @@
 // Heads on trial: silence, replace or weigh heads; maps and masks follow at once.
 
-import { button, choice, drawMap, headName, make, percent, range, toBytes } from "../widgets/shared.js";
+import {
+  button,
+  choice,
+  drawMap,
+  headName,
+  make,
+  percent,
+  range,
+  toBytes,
+} from "../widgets/shared.js";
 import { headsGrid } from "./heads_grid.js";
 import { agreement } from "./labels.js";
 import { drawMask, fit, maskOf } from "./masks.js";
@@ -41,7 +50,9 @@ export function trialPanel(view) {
     ),
     mean: button("Replace by its mean", () => toggleKind("mean")),
     shuffle: button("Shuffle its patches", () => toggleKind("shuffle")),
-    back: button("As it was", () => set({ ...changed(view.trial, view.head, null), solo: -1 })),
+    back: button("As it was", () =>
+      set({ ...changed(view.trial, view.head, null), solo: -1 }),
+    ),
   };
   const toggleKind = (kind) =>
     change({ kind: view.trial.changes[view.head]?.kind === kind ? "itself" : kind });
@@ -66,7 +77,8 @@ export function trialPanel(view) {
     weight.show(Math.round(100 * w), w.toFixed(2));
     acts.mute.setAttribute("aria-pressed", w === 0 && view.trial.solo < 0);
     acts.solo.setAttribute("aria-pressed", view.trial.solo === view.head);
-    for (const name of ["mean", "shuffle"]) acts[name].setAttribute("aria-pressed", kind === name);
+    for (const name of ["mean", "shuffle"])
+      acts[name].setAttribute("aria-pressed", kind === name);
     undo.setAttribute("aria-disabled", !past.length);
     base.show(view.trial.base);
   }
@@ -108,8 +120,11 @@ export function trialPanel(view) {
     const k = view.classNow();
     const setting = view.setting();
     shownClass.replaceChildren(
-      choice("Maps of", photo.tags.map((t) => [t, view.names[t]]), k, (v) =>
-        view.set({ shown: Number(v) }),
+      choice(
+        "Maps of",
+        photo.tags.map((t) => [t, view.names[t]]),
+        k,
+        (v) => view.set({ shown: Number(v) }),
       ),
     );
     const maps = photo.mapsOf(k, setting);
@@ -141,7 +156,9 @@ export function trialPanel(view) {
         make(
           "div",
           { class: "wt-strip" },
-          ...strip.map(({ name, canvas }) => make("div", {}, canvas, make("span", {}, name))),
+          ...strip.map(({ name, canvas }) =>
+            make("div", {}, canvas, make("span", {}, name)),
+          ),
         ),
       ),
       make(
@@ -157,7 +174,11 @@ export function trialPanel(view) {
         grid.element,
       ),
     ),
-    make("p", { class: "wt-note" }, "The same setting on the other open photos, and how far each agrees with its learned one:"),
+    make(
+      "p",
+      { class: "wt-note" },
+      "The same setting on the other open photos, and how far each agrees with its learned one:",
+    ),
     others,
     make(
       "details",

@@ -116,7 +116,12 @@ export function openBar(view) {
       : make("img", { src: sample.jpeg, alt: `thumbnail of ${title}`, height: THUMB });
     const press = make(
       "button",
-      { type: "button", "aria-label": title, title, onclick: () => view.choosePhoto(index) },
+      {
+        type: "button",
+        "aria-label": title,
+        title,
+        onclick: () => view.choosePhoto(index),
+      },
       picture,
       make("span", {}, title),
     );
@@ -126,7 +131,10 @@ export function openBar(view) {
 
   let drawn = null; // what the list of photos shows
   function draw() {
-    const wanted = JSON.stringify([view.photo, session.photos.map((p) => [p.title, !!p.ready])]);
+    const wanted = JSON.stringify([
+      view.photo,
+      session.photos.map((p) => [p.title, !!p.ready]),
+    ]);
     if (wanted !== drawn) list.replaceChildren(...session.photos.map(thumb));
     drawn = wanted;
     const here = session.network === "here";

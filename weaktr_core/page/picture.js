@@ -22,13 +22,22 @@ const KINDS = [
   ["image/avif", (b) => text(b, 4, 4) === "ftyp" && /avi[fs]/.test(text(b, 8, 8))],
 ];
 const OTHERS = [
-  ["a HEIC photo, which browsers cannot read: save it as JPEG", (b) =>
-    text(b, 4, 4) === "ftyp" && /hei[cx]|mif1|msf1/.test(text(b, 8, 4))],
-  ["an SVG drawing; photos are JPEG, PNG, WebP, GIF, BMP or AVIF", (b) =>
-    /<svg|<\?xml|<!DOCTYPE svg/i.test(text(b, 0, 200))],
-  ["a PDF document; photos are JPEG, PNG, WebP, GIF, BMP or AVIF", (b) => text(b, 0, 4) === "%PDF"],
-  ["a TIFF picture, which browsers cannot read: save it as JPEG or PNG", (b) =>
-    ["II*\0", "MM\0*"].includes(text(b, 0, 4))],
+  [
+    "a HEIC photo, which browsers cannot read: save it as JPEG",
+    (b) => text(b, 4, 4) === "ftyp" && /hei[cx]|mif1|msf1/.test(text(b, 8, 4)),
+  ],
+  [
+    "an SVG drawing; photos are JPEG, PNG, WebP, GIF, BMP or AVIF",
+    (b) => /<svg|<\?xml|<!DOCTYPE svg/i.test(text(b, 0, 200)),
+  ],
+  [
+    "a PDF document; photos are JPEG, PNG, WebP, GIF, BMP or AVIF",
+    (b) => text(b, 0, 4) === "%PDF",
+  ],
+  [
+    "a TIFF picture, which browsers cannot read: save it as JPEG or PNG",
+    (b) => ["II*\0", "MM\0*"].includes(text(b, 0, 4)),
+  ],
 ];
 
 const text = (bytes, start, length) =>
@@ -48,9 +57,13 @@ export function kindOf(bytes) {
 export function checkSize(width, height) {
   const [short, long] = [Math.min(width, height), Math.max(width, height)];
   if (width * height > MOST_DECODED)
-    throw new PictureError(`has ${Math.round((width * height) / 1e6)} megapixels; 100 are the most`);
+    throw new PictureError(
+      `has ${Math.round((width * height) / 1e6)} megapixels; 100 are the most`,
+    );
   if (short < LEAST_SIDE)
-    throw new PictureError(`is ${width} × ${height} pixels; a patch alone is ${LEAST_SIDE}`);
+    throw new PictureError(
+      `is ${width} × ${height} pixels; a patch alone is ${LEAST_SIDE}`,
+    );
   if (long > LONGEST * short)
     throw new PictureError(`is ${width} × ${height} pixels, too long a strip to look at`);
 }

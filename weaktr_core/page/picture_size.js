@@ -27,7 +27,8 @@ function webp(view, bytes) {
   const three = (at) => view.getUint16(at, true) + 65536 * view.getUint8(at + 2);
   const kind = text(bytes, 12, 4);
   if (kind === "VP8X") return [three(24) + 1, three(27) + 1];
-  if (kind === "VP8 ") return [view.getUint16(26, true) & 16383, view.getUint16(28, true) & 16383];
+  if (kind === "VP8 ")
+    return [view.getUint16(26, true) & 16383, view.getUint16(28, true) & 16383];
   const bits = view.getUint32(21, true);
   return [(bits & 16383) + 1, ((bits >>> 14) & 16383) + 1];
 }

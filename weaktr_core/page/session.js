@@ -2,8 +2,8 @@
 
 import { startWorker } from "./asking.js";
 import { isKept, loadNetwork } from "./loading.js";
-import { PictureError } from "./picture.js";
 import { look, openFile, openSample } from "./photos.js";
+import { PictureError } from "./picture.js";
 
 const MOST = 8; // photos of the reader's; each keeps some 45 MB
 
@@ -39,7 +39,11 @@ function newId() {
  *   the cache.
  */
 export function openSession({ data, about }) {
-  const photos = data.samples.map((sample) => ({ title: sample.name, ready: null, sample }));
+  const photos = data.samples.map((sample) => ({
+    title: sample.name,
+    ready: null,
+    sample,
+  }));
   const session = { photos, network: "away", ask: null, stop: () => {} };
   let loading = null;
 

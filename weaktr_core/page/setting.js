@@ -46,7 +46,8 @@ export function fromText(text, count) {
   for (const [, i, weight, kind] of each.matchAll(/(\d+):([\d.]*):(mean|shuffle)?/g)) {
     if (Number(i) >= count) continue;
     trial.changes[i] = {
-      ...(weight && Number.isFinite(Number(weight)) && { weight: Math.min(3, Number(weight)) }),
+      ...(weight &&
+        Number.isFinite(Number(weight)) && { weight: Math.min(3, Number(weight)) }),
       ...(kind && { kind }),
     };
   }

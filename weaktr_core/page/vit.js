@@ -2,8 +2,8 @@
 //
 // K classes, N = h·w patches, T = K + N tokens, D = heads · dim channels.
 
-import { openKernel } from "./kernel.js";
 import { beliefs, evidenceOf } from "./evidence.js";
+import { openKernel } from "./kernel.js";
 import { openNetwork } from "./network.js";
 import { resampleFloats } from "./resample.js";
 import { headWeights, pool } from "./weighing.js";
@@ -27,12 +27,27 @@ export async function openVit(wasm, bytes) {
 
   /** y (T, M) = x (T, from) times a matrix of the network, plus its bias. */
   const linear = (name, T, from, M, x, y) =>
-    kernel.linear(T, from, M, x, network.at(`${name}.weight`), network.at(`${name}.scale`),
-      network.at(`${name}.bias`), y);
+    kernel.linear(
+      T,
+      from,
+      M,
+      x,
+      network.at(`${name}.weight`),
+      network.at(`${name}.scale`),
+      network.at(`${name}.bias`),
+      y,
+    );
 
   const norm = (name, T, x, y) =>
-    kernel.layer_norm(T, D, x, network.at(`${name}.weight`), network.at(`${name}.bias`),
-      about.epsilon, y);
+    kernel.layer_norm(
+      T,
+      D,
+      x,
+      network.at(`${name}.weight`),
+      network.at(`${name}.bias`),
+      about.epsilon,
+      y,
+    );
 
   /** The table of positions for a grid: class rows as they are, patches resampled. */
   function positions([h, w]) {
@@ -73,7 +88,16 @@ export async function openVit(wasm, bytes) {
     for (let head = 0; head < about.heads; head++) {
       const q = qkv + 4 * head * about.dim;
       kernel.attention(0, T, T, about.dim, 3 * D, q, q + 4 * D, rows);
-      kernel.gather(T, T, about.dim, rows, q + 8 * D, 3 * D, gathered + 4 * head * about.dim, D);
+      kernel.gather(
+        T,
+        T,
+        about.dim,
+        rows,
+        q + 8 * D,
+        3 * D,
+        gathered + 4 * head * about.dim,
+        D,
+      );
     }
     linear(`${name}.attn.proj`, T, D, D, gathered, seen);
     add(x, seen, T * D);
@@ -101,7 +125,8 @@ export async function openVit(wasm, bytes) {
     return Float32Array.from({ length: K }, (_, k) => {
       let sum = 0;
       const row = about.readout === "per-class" ? k * D : 0;
-      for (let d = 0; d < D; d++) sum += tokens[k * D + d] * (weight ? weight[row + d] : 1 / D);
+      for (let d = 0; d < D; d++)
+        sum += tokens[k * D + d] * (weight ? weight[row + d] : 1 / D);
       return sum + (bias ? bias[k] : 0);
     });
   }

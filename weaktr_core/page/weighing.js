@@ -35,7 +35,9 @@ function linear(row, weight, bias) {
 function erf(x) {
   const t = 1 / (1 + 0.3275911 * Math.abs(x));
   const series =
-    t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+    t *
+    (0.254829592 +
+      t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
   return Math.sign(x) * (1 - series * Math.exp(-x * x));
 }
 
@@ -49,10 +51,11 @@ const sigmoid = (x) => 1 / (1 + Math.exp(-x));
  * @param about the network's description.
  * @param values reads a tensor of the network.
  */
-export function headWeights(pooled, about, values) {
+export function headWeights(pooled, _about, values) {
   if (!pooled) return values("fusion.weights");
-  const [first, last] = ["fusion.squeeze.0", "fusion.squeeze.1"].map((name) => (row) =>
-    linear(row, values(`${name}.weight`), values(`${name}.bias`)));
+  const [first, last] = ["fusion.squeeze.0", "fusion.squeeze.1"].map(
+    (name) => (row) => linear(row, values(`${name}.weight`), values(`${name}.bias`)),
+  );
   const scores = pooled.flat().map((row) => last(first(standard(row)))[0]);
   const hidden = linear(scores, values("fusion.excite.0.weight")).map(gelu);
   const weights = linear(hidden, values("fusion.excite.2.weight")).map(sigmoid);

@@ -1,16 +1,16 @@
 // "Your photo": a bar of photos, and what can be asked of the one that is chosen.
 
 import { make, STYLE } from "../widgets/shared.js";
+import { PAGE_STYLE } from "./page_style.js";
 import { classesPanel } from "./panel_classes.js";
 import { headsPanel } from "./panel_heads.js";
 import { keepPanel } from "./panel_keep.js";
 import { patchesPanel } from "./panel_patches.js";
 import { trialPanel } from "./panel_trial.js";
 import { openBar } from "./photo_bar.js";
-import { PAGE_STYLE } from "./page_style.js";
 import { openSession } from "./session.js";
-import { readLink } from "./state_link.js";
 import { settingOf, untouched } from "./setting.js";
+import { readLink } from "./state_link.js";
 
 let copies = 0;
 const PANELS = [classesPanel, headsPanel, trialPanel, patchesPanel, keepPanel];
@@ -74,7 +74,8 @@ function reading(view) {
   /** Attention (N) of the i-th head, from what asks. */
   view.rowOf = (i, asker = view.askerNow(), photo = view.now()) => {
     const { N } = photo;
-    if (asker.patch === undefined) return photo.rowsOf(asker.k).subarray(i * N, (i + 1) * N);
+    if (asker.patch === undefined)
+      return photo.rowsOf(asker.k).subarray(i * N, (i + 1) * N);
     const start = (i * N + asker.patch) * N;
     return photo.patchRows.subarray(start, start + N);
   };
@@ -162,7 +163,11 @@ function layout(view) {
     { class: "wt wt-your_photo" },
     make("style", {}, STYLE + PAGE_STYLE),
     bar.element,
-    make("div", { class: "wt-tabs", role: "tablist", "aria-label": "What to look at" }, ...tabs),
+    make(
+      "div",
+      { class: "wt-tabs", role: "tablist", "aria-label": "What to look at" },
+      ...tabs,
+    ),
     ...panels.map((panel) => panel.element),
     say,
   );
