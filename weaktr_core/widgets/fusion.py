@@ -109,21 +109,34 @@ def describe_photo(
     """A photo and all that the page must know to weigh its heads."""
     check_photo(photo)
     check_inputs(inputs, mask)
-    coarse, classes = inputs["coarse"], [int(k) for k in inputs["classes"]]
-    patch_rows = inputs.get("patch_rows")
-    flat = coarse.reshape(len(classes), -1).astype(np.float32)  # (P, N)
+    coarse, patch_rows = inputs["coarse"], inputs.get("patch_rows")
+    flat = coarse.reshape(len(coarse), -1).astype(np.float32)  # (P, N)
     return dict(
-        name=str(name),
-        jpeg=jpeg(photo),
-        grid=list(coarse.shape[1:]),
-        classes=[str(class_names[k]) for k in classes],
-        labels=[0, *(k + 1 for k in classes)],
-        colours=[PALETTE[1 + k % 10].tolist() for k in classes],
+        **tagged_photo(photo, inputs, mask, name, class_names),
         cross=pack_rows(inputs["class_rows"].astype(np.float32)),
         patch=None if patch_rows is None else pack_rows(patch_rows, PATCH_LEVELS),
         coarse=pack_rows(flat),
-        mask=pack(local_mask(mask, classes)),
         learned=np.round(inputs["learned"], 4).astype(float).ravel().tolist(),
+    )
+
+
+def tagged_photo(
+    photo: np.ndarray,
+    inputs: Mapping[str, np.ndarray],
+    mask: np.ndarray,
+    name: str,
+    class_names: Sequence[str],
+) -> dict[str, Any]:
+    """A photo, the classes it is tagged with, and its mask in their numbering."""
+    classes = [int(k) for k in inputs["classes"]]
+    return dict(
+        name=str(name),
+        jpeg=jpeg(photo),
+        grid=list(inputs["coarse"].shape[1:]),
+        classes=[str(class_names[k]) for k in classes],
+        labels=[0, *(k + 1 for k in classes)],
+        colours=[PALETTE[1 + k % 10].tolist() for k in classes],
+        mask=pack(local_mask(mask, classes)),
     )
 
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from weaktr_core.figures.style import PALETTE
-from weaktr_core.widgets.fusion import local_mask
+from weaktr_core.widgets.fusion import tagged_photo
 from weaktr_core.widgets.host import explorer
-from weaktr_core.widgets.pack import check_photo, jpeg, pack, pack_rows, photo_names
+from weaktr_core.widgets.pack import check_photo, pack_rows, photo_names
 
 
 def explore_stages(
@@ -83,18 +82,12 @@ def describe(
     """A photo, its maps before any step, and its mask."""
     check_photo(photo)
     check_stages(inputs, mask)
-    classes = [int(k) for k in inputs["classes"]]
     rows = {n: inputs[n].astype(np.float32) for n in ("coarse", "cross", "affinity")}
+    count = len(rows["coarse"])
     return dict(
-        name=str(name),
-        jpeg=jpeg(photo),
-        grid=list(inputs["coarse"].shape[1:]),
-        classes=[str(class_names[k]) for k in classes],
-        labels=[0, *(k + 1 for k in classes)],
-        colours=[PALETTE[1 + k % 10].tolist() for k in classes],
-        mask=pack(local_mask(mask, classes)),
-        coarse=pack_rows(rows["coarse"].reshape(len(classes), -1)),
-        cross=pack_rows(rows["cross"].reshape(len(classes), -1)),
+        **tagged_photo(photo, inputs, mask, name, class_names),
+        coarse=pack_rows(rows["coarse"].reshape(count, -1)),
+        cross=pack_rows(rows["cross"].reshape(count, -1)),
         affinity=pack_rows(rows["affinity"]),
     )
 
