@@ -19,7 +19,7 @@ def test_killed_and_resumed_equals_undisturbed(step, workers, tmp_path, note):
     case = kill.Case(step, workers)
     kill.torment(case, kills=3, inside=1, work=tmp_path)
     assert case.finished and case.differing == []
-    assert case.kills >= 3  # how many fell inside a save is chance; the benchmark has 20
+    assert case.kills >= 3 and case.inside_a_save >= 1
     note(
         f"{step}, {workers} workers: {case.kills} kills, {max(case.steps_lost)} steps lost"
     )
