@@ -27,7 +27,7 @@ function sharedWorker({ network, wasm, worker }, progress) {
 }
 
 /** What the worker knows a photo by. */
-function newId() {
+export function newId() {
   globalThis.weaktrPhotos = (globalThis.weaktrPhotos ?? 0) + 1;
   return globalThis.weaktrPhotos;
 }
