@@ -43,11 +43,13 @@ POLICY = "; ".join(
 CHAPTERS = {
     "03_heads_disagree": dict(
         tab="heads",
+        asks="yes",
         text="All heads of the network for photographs, on a photo of your own: from "
         "which patch does a head see the object, from which only its surroundings?",
     ),
     "06_weighting_heads": dict(
         tab="trial",
+        asks="yes",
         text="Weigh, silence or replace the heads of the network for photographs, on a "
         "photo of your own. Does its mask notice?",
     ),
@@ -64,7 +66,8 @@ CHAPTERS = {
         "that is not in the photo?",
     ),
 }
-"""Chapter → what its explorer shows, which is this page's with one tab."""
+"""Chapter → what its explorer shows, which is this page's with one tab. Where a chapter is
+heavy already, it ``asks`` before it loads that."""
 
 HEADING = "## On your own photo"
 BEFORE = "## Exercises"
@@ -83,7 +86,11 @@ LATER = """(() => {
     for (const { isIntersecting, target } of entries)
       if (isIntersecting) { watch.unobserve(target); open(target); }
   }, { rootMargin: "300px" });
-  document.querySelectorAll(".wt-later").forEach((el) => watch.observe(el));
+  for (const el of document.querySelectorAll(".wt-later")) {
+    const press = el.querySelector("button");
+    if (press) press.onclick = () => { press.disabled = true; open(el); };
+    else watch.observe(el);
+  }
 })();"""
 """Opens an explorer when a reader comes near; its scripts are the same for all chapters."""
 
@@ -133,26 +140,38 @@ def chapters(
         for tab, some in lists.items()
     }
     return {
-        name: later(what, [page, files.get(what["tab"], files[""])])
+        name: later(what, page | files.get(what["tab"], files[""]))
         for name, what in CHAPTERS.items()
     }
 
 
-def write_script(folder: Path, stem: str, text: str) -> str:
-    """A script named by its content; its address, relative to a page."""
+def write_script(folder: Path, stem: str, text: str) -> dict[str, int]:
+    """A script named by its content: its address, relative to a page → bytes."""
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     (folder / f"{stem}-{digest}.js").write_text(text, "utf8")
-    return f"_static/network/{stem}-{digest}.js"
+    return {f"_static/network/{stem}-{digest}.js": len(text)}
 
 
-def later(what: dict[str, str], scripts: list[str]) -> str:
-    """An explorer that loads when it is needed; without scripts it is a link."""
+def later(what: dict[str, str], scripts: dict[str, int]) -> str:
+    """An explorer that loads when it is needed; without scripts it is a link.
+
+    Args:
+        what: of `CHAPTERS`.
+        scripts: address → bytes.
+    """
     stage = what.get("stage", "mask")
+    size = f"{sum(scripts.values()) / 1e6:.1f} MB"
+    start = (
+        f'<button style="min-height: 44px">Open it here ({size})</button>'
+        if "asks" in what
+        else ""
+    )
+    height = "" if start else ' style="min-height: 30rem"'
     return (
-        f'<div class="wt-later" style="min-height: 30rem" data-tab="{what["tab"]}" '
-        f'data-stage="{stage}" data-only="{NAME}.html" data-scripts="{" ".join(scripts)}">'
-        f'<p>It loads when you come here; all of it is on <a href="{NAME}.html">a page '
-        f"of its own</a>.</p></div><script>{LATER}</script>"
+        f'<div class="wt-later"{height} data-tab="{what["tab"]}" data-stage="{stage}" '
+        f'data-only="{NAME}.html" data-scripts="{" ".join(scripts)}"><p>{start} All of it '
+        f'is on <a href="{NAME}.html">a page of its own</a>.</p></div>'
+        f"<script>{LATER}</script>"
     )
 
 

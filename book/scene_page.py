@@ -21,10 +21,10 @@ from weaktr_core.page.rounding import rounded
 from weaktr_core.train.runs import Run
 
 SIDE = 336  # pixels of the page's picture, as scene_canvas.js has it
-UNIT = 150  # pixels of a drawing's unit in its picture
+UNIT = 130  # pixels of a drawing's unit in its picture
 VARIANTS = 2  # of each object
 SEED = 7
-QUALITY = 85  # of WebP
+QUALITY = 80  # of WebP
 PRESET = "laptop"  # whose run is in the page: chapter 8 trains it
 GROUND = "beach"
 START = (("cat", 1, 0.3, 0.6, 0.42), ("sailboat", 0, 0.72, 0.36, 0.36),
@@ -57,7 +57,9 @@ def put(page: Path, network: Path) -> bool:
     model = load_checkpoint(checkpoint)
     packed = write_network(model, network)
     scene = scene_data(rounded(model), packed)
-    explorer.write_text(your_scene(packed, scene)._repr_html_(), "utf8")
+    explorer.write_text(
+        your_scene(packed, scene, alone=False)._repr_html_(), "utf8"
+    )
     return True
 
 

@@ -23,10 +23,13 @@ def network_data(network: PackedNetwork, place: str = "_static/network/") -> dic
         network: from `packing.write_network`.
         place: address of the network's files, relative to the page.
     """
-    return dict(
-        network=network.as_dict() | dict(place=place),
+    program = dict(
         wasm=base64.b64encode(KERNEL.read_bytes()).decode(),
         worker=bundle(FOLDER / "worker.js"),
+    )
+    return dict(
+        network=network.as_dict() | dict(place=place),
+        program=program,
         key=label_key(network.about["classes"]),
     )
 
@@ -50,14 +53,21 @@ def your_photo(
     return Page("your_photo", state, sentence, samples[0]["jpeg"], folder=FOLDER)
 
 
-def your_scene(network: PackedNetwork, scene: dict[str, Any]) -> Page:
+def your_scene(
+    network: PackedNetwork, scene: dict[str, Any], *, alone: bool = True
+) -> Page:
     """The explorer in which a reader moves things about and the network answers.
 
     Args:
         network: of the scenes, from `packing.write_network`.
         scene: ``sprites``, ``grounds``, ``threshold`` and ``start`` as scene.js has them.
+        alone: on its page; another of these explorers would bring the program that runs
+            networks.
     """
     sentence = "Things on a ground, the network's mask of them, and the true one."
-    state = dict(data=scene | network_data(network))
+    data = scene | network_data(network)
+    if not alone:
+        del data["program"]
+    state = dict(data=data)
     poster = scene["grounds"][scene["start"]["scene"]["ground"]]["src"]
     return Page("scene", state, sentence, poster, folder=FOLDER)

@@ -101,10 +101,14 @@ function compare(view, photo, mask) {
 /** The same trial on the other photos, one by one, when nothing else is to be done. */
 function othersOf(view) {
   const element = make("div", { class: "wt-strip wt-others" });
+  const { photos, open: openPhoto } = view.session;
   let waiting = null;
+  let asked = false; // for all samples
   function draw() {
     clearTimeout(waiting);
-    const open = view.session.photos.filter((one) => one.ready && one.ready !== view.now());
+    if (!asked) Promise.all(photos.map((_, i) => openPhoto(i))).then(draw);
+    asked = true;
+    const open = photos.filter((one) => one.ready && one.ready !== view.now());
     const shown = open.map(({ ready }) => {
       const canvas = make("canvas");
       const text = make("span", {}, ready.name);
