@@ -4,9 +4,9 @@
     python book/experiments/shipped.py VOC --retrain RUNS   # both steps anew, compared
 
 A test compares with the first wherever the photos are. The second trains with the
-package alone, from tags, into RUNS/cam and RUNS/seg (``--set`` shortens it), goes on where it
-was interrupted, and prints its scores beside those of the shipped networks. VOC is a
-folder laid out like VOC 2012.
+package alone, from tags, into RUNS/cam and RUNS/seg (``--set`` shortens it), goes on
+where it was interrupted, and prints its scores beside those of the shipped networks.
+VOC is a folder laid out like VOC 2012.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tabulate import tabulate
-
 from weaktr_core.__main__ import main as commands
 from weaktr_core.data import Sample, open_dataset
 from weaktr_core.networks.cam import WeakTr
@@ -86,7 +85,7 @@ def retrained(folder: Path, runs: Path, settings: list[str], split: str) -> dict
 def weaktr(*arguments: str | Path) -> None:
     """A command of the package, its settings printed first."""
     words = list(map(str, arguments))
-    print("python -m weaktr_core", *words, flush=True)
+    sys.stdout.write(" ".join(["python -m weaktr_core", *words]) + "\n")
     if code := commands(words):
         sys.exit(code)
 
@@ -105,7 +104,8 @@ def main() -> None:
         anew = retrained(given.voc, given.retrain, given.set, given.split)
         stored = json.loads(RESULT.read_text("utf8"))["miou"]
         rows = [[name, stored[name], anew[name]] for name in stored]
-        print(tabulate(rows, ["mIoU, %", "shipped", "retrained"], tablefmt="github"))
+        head = ["mIoU, %", "shipped", "retrained"]
+        sys.stdout.write(tabulate(rows, head, tablefmt="github") + "\n")
         return
     found = scores(given.voc)
     about = dict(photos=PHOTOS, every=EVERY, short_side=SHORT_SIDE, threshold=THRESHOLD)
