@@ -14,9 +14,9 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1] / "book"))
 
 import execute
+import lighter
 
 import build
-import lighter
 import pages
 
 BARS = """import warnings
