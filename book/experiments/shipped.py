@@ -13,6 +13,7 @@ from pathlib import Path
 
 from weaktr_core.data import Sample, open_dataset
 from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.inference import fast_inference
 from weaktr_core.networks.segmenter import Segmenter
 from weaktr_core.scores.cams import evaluate_cams, miou_at
 from weaktr_core.scores.masks import evaluate_segmenter
@@ -43,12 +44,10 @@ class Some:
 def scores(folder: Path) -> dict[str, float]:
     """MIoU in %, one view: step 1 with the tags given, step 2 without."""
     photos = Some(folder)
-    cam = evaluate_cams(
-        WeakTr.pretrained("voc"), photos, eval_size=SHORT_SIDE, batch_size=4
-    )
-    seg = evaluate_segmenter(
-        Segmenter.pretrained("voc"), photos, short_side=SHORT_SIDE, batch_size=4
-    )
+    cams, masks = WeakTr.pretrained("voc"), Segmenter.pretrained("voc")
+    with fast_inference(cams), fast_inference(masks):
+        cam = evaluate_cams(cams, photos, eval_size=SHORT_SIDE, batch_size=4)
+        seg = evaluate_segmenter(masks, photos, short_side=SHORT_SIDE, batch_size=4)
     assert seg is not None, "val has masks"
     return {
         "voc-cam, tags given": round(100 * miou_at(cam.sweeps["fine_cam"], THRESHOLD), 2),
