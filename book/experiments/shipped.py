@@ -21,6 +21,7 @@ from tabulate import tabulate
 from weaktr_core.__main__ import main as commands
 from weaktr_core.data import Sample, open_dataset
 from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.inference import fast_inference
 from weaktr_core.networks.segmenter import Segmenter
 from weaktr_core.scores.cams import evaluate_cams, miou_at
 from weaktr_core.scores.masks import evaluate_segmenter
@@ -59,8 +60,9 @@ def scores(
     photos = Some(folder)
     cam = cam or WeakTr.pretrained("voc")
     seg = seg or Segmenter.pretrained("voc")
-    maps = evaluate_cams(cam, photos, eval_size=SHORT_SIDE, batch_size=4)
-    masks = evaluate_segmenter(seg, photos, short_side=SHORT_SIDE, batch_size=4)
+    with fast_inference(cam), fast_inference(seg):
+        maps = evaluate_cams(cam, photos, eval_size=SHORT_SIDE, batch_size=4)
+        masks = evaluate_segmenter(seg, photos, short_side=SHORT_SIDE, batch_size=4)
     assert masks is not None, "val has masks"
     return {
         "voc-cam, tags given": round(100 * miou_at(maps.sweeps["fine_cam"], threshold), 2),

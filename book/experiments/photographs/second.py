@@ -88,7 +88,7 @@ def labels(voc: Path, out: Path) -> None:
     photos = open_dataset(voc, "train_aug")
     found = torch.load(out / "maps.pt", weights_only=False)
     otsu = label_free_threshold(m.astype(np.float32) for m in found["maps"])
-    measured = set((voc / "ImageSets/Segmentation/train.txt").read_text().split())
+    measured = set(open_dataset(voc, "train").names)
     counts = {name: ConfusionMatrix(21) for name in ("raw", "crf")}
     made: dict[str, list] = dict(raw=[], crf=[], true=[])
     for n, sample in enumerate(tqdm(photos, mininterval=20)):
