@@ -13,11 +13,12 @@ from weaktr_core.commands.common import (
     UsageError,
     add_command,
     is_scenes,
+    load_run,
     log,
     open_data,
     parse_setting,
 )
-from weaktr_core.config import PRESETS, SEG_PRESETS, preset, seg_preset
+from weaktr_core.config import PRESETS, SEG_PRESETS, CamConfig, preset, seg_preset
 
 
 def add_train_cam(commands) -> None:
@@ -68,6 +69,12 @@ def add_train_seg(commands) -> None:
         help="folder of masks from make-labels, usually RUN/labels/masks; 'true' for the "
         "data's own (upper bound)",
     )
+    command.add_argument(
+        "--start",
+        metavar="RUN",
+        help="take over the transformer that train-cam has trained, of the same backbone "
+        "and adapters; default: the backbone's own weights, as published",
+    )
     add_training_arguments(command, "build/runs/laptop-seg", SEG_PRESETS)
 
 
@@ -81,8 +88,25 @@ def train_seg_command(arguments: argparse.Namespace) -> None:
     if arguments.labels != "true":
         train = Relabelled(train, arguments.labels)
     about = {**about_data(arguments), "labels": whole_path(arguments.labels)}
-    run = train_seg(config, train, val, arguments.run, resume=arguments.resume, about=about)
+    start = None
+    if arguments.start:
+        about["start"] = whole_path(arguments.start)
+        start = load_step_1(arguments.start)
+    run = train_seg(
+        config, train, val, arguments.run,
+        start=start, resume=arguments.resume, about=about,
+    )  # fmt: skip
     log(f"done: {run.best}")
+
+
+def load_step_1(run: str) -> Any:
+    """The CAM network of a run."""
+    model, config = load_run(run)
+    if not isinstance(config, CamConfig):
+        raise UsageError(
+            f"--start: expected a run of train-cam, came one of train-seg: {run}"
+        )
+    return model
 
 
 def add_training_arguments(command, run: str, presets: dict) -> None:
