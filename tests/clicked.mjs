@@ -105,7 +105,7 @@ async function trial(page) {
   await nextTab(page, "trial");
   const head = `${PANEL("trial")} .wt-all-heads button[aria-pressed=true]`;
   await tabTo(page, `${PANEL("trial")} .wt-acts button`);
-  await press(page, "Space");
+  await press(page, " ");
   check((await textOf(page, head)).includes("mute"), "Mute does nothing");
   await tabTo(page, `${PANEL("trial")} .wt-bar select`);
   await press(page, "ArrowDown", "ArrowDown");
@@ -132,7 +132,7 @@ async function masks(page) {
   await tabTo(page, `${PANEL("classes")} .wt-tags button:nth-child(2)`);
   const tags = `${PANEL("classes")} .wt-tags [aria-pressed=true]`;
   const before = (await page.$$(tags)).length;
-  await press(page, "Space");
+  await press(page, " ");
   check((await page.$$(tags)).length !== before, "a tag cannot be added");
   await tabTo(page, `${PANEL("classes")} input[type=range]`);
   await press(page, "ArrowRight");
@@ -175,6 +175,7 @@ async function scene(page) {
   await press(page, "Enter");
   const after = await page.$eval(".wt-scene", (e) => e.getAttribute("aria-label"));
   check(before !== after, "no other thing is chosen");
+  await page.$eval(".wt-scene", (e) => e.scrollIntoView({ block: "center" }));
   const box = await (await page.$(".wt-scene")).boundingBox();
   const [x, y] = [box.x + 0.36 * box.width, box.y + 0.6 * box.height];
   const first = await textOf(page, ".wt-scenes .wt-side");
