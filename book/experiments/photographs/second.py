@@ -3,7 +3,9 @@
     python second.py tokens VOC OUT             photos of train_aug → tokens, maps
     python second.py labels VOC OUT             maps → labels, with and without a CRF
     python second.py train OUT NAME LABELS LOSS SEED PASSES
-    python second.py val VOC OUT NAME …         scores on val → OUT/second.json
+    python second.py val VOC OUT NAME …         scores on val
+    python second.py keep OUT                   → data/results/photographs-second.json, table
+    python second.py ship OUT NAME              → weaktr_core/weights/voc-seg.safetensors
 
 LABELS is crf, raw or true; LOSS is ce or clip; PASSES is how often photos are shown, all in all.
 Each photo is resized to 252 x 336 pixels, or 336 x 252: 18 x 24 patches of 14.
@@ -213,6 +215,51 @@ def with_crf(photo: np.ndarray, p: torch.Tensor) -> np.ndarray:
     return top[crf_on_probabilities(photo, few, CRF_PRESETS["voc-seg"]).argmax(0)].astype(np.uint8)
 
 
+ROWS = {
+    "clipped": [f"clip-{s}" for s in range(3)],
+    "cross-entropy": [f"ce-{s}" for s in range(3)],
+    "cross-entropy, labels without CRF": ["raw-0"],
+    "cross-entropy, true masks": ["true-0"],
+}
+WAYS = {
+    "one": "one view",
+    "multi": "two scales, mirrored",
+    "crf": "and CRF",
+    "multi, tags": "tags given",
+}
+RESULT = Path(__file__).parents[3] / "data/results/photographs-second.json"
+
+
+def keep(out: Path) -> None:
+    """Gather the scores, and print them as a table."""
+    (found,) = (json.loads(p.read_text()) for p in out.glob("val-*.json"))
+    labels = json.loads((out / "labels.json").read_text())
+    about = {}
+    for name in found["miou"]:
+        saved = torch.load(out / f"{name}.pt", weights_only=False)
+        log = saved.pop("log")
+        saved.pop("state")
+        about[name] = dict(saved, seconds=log[-1][1], clipped_share=round(log[-1][3], 3))
+    kept = dict(device="CPU, one thread", labels=labels, networks=about, **found)
+    RESULT.write_text(json.dumps(kept, indent=1) + "\n", "utf8")
+    from tabulate import tabulate
+
+    lines = []
+    for row, names in ROWS.items():
+        scores = [[found["miou"][n][w] for n in names] for w in WAYS]
+        lines.append([row, *(" / ".join(f"{v:.1f}" for v in s) for s in scores)])
+    print(tabulate(lines, ["learned with", *WAYS.values()], tablefmt="github"))
+
+
+def ship(out: Path, name: str) -> None:
+    """Put a decoder and the encoder it learned on into one file."""
+    from weaktr_core.networks.checkpoints import SHIPPED, save_checkpoint
+
+    seg = encoder()
+    seg.decoder.load_state_dict(torch.load(out / f"{name}.pt", weights_only=False)["state"])
+    save_checkpoint(SHIPPED / "voc-seg.safetensors", seg, trained_only=True)
+
+
 if __name__ == "__main__":
     what, *rest = sys.argv[1:]
     if what == "tokens":
@@ -221,5 +268,9 @@ if __name__ == "__main__":
         labels(Path(rest[0]), Path(rest[1]))
     elif what == "train":
         train(Path(rest[0]), *rest[1:4], int(rest[4]), int(rest[5]))
+    elif what == "keep":
+        keep(Path(rest[0]))
+    elif what == "ship":
+        ship(Path(rest[0]), rest[1])
     else:
         val(Path(rest[0]), Path(rest[1]), rest[2:])
