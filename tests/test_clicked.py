@@ -6,6 +6,7 @@ Puppeteer speaks to both; Playwright's Firefox is a build of its own that no rea
 import functools
 import http.server
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,9 @@ BROWSERS = {"chrome": CHROMIUM, "firefox": FIREFOX}
 pytestmark = [
     pytest.mark.usefixtures("site"),
     pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine"),
+    pytest.mark.skipif(
+        "WEAKTR_CLICKED" not in os.environ, reason="minutes long: set WEAKTR_CLICKED=1"
+    ),
 ]
 
 
