@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
@@ -27,16 +28,13 @@ WOFF = re.compile(rf'url\([^)]*{FONT}\.woff2\) ?format\("woff2"\),')
 def lighten_figures(html: Path) -> dict[str, str]:
     """PNGs of the site become WebP; what pages say now → what they shall say.
 
-    Charts lose nothing, pictures little. Figures of chapters are drawn twice as fine as
-    they are shown, and pages are told their size.
+    Figures of chapters are drawn twice as fine as they are shown; pages are told their size.
     """
     renamed = {}
     for path in sorted((html / "_images").glob("*.png")):
         new = path.with_suffix(".webp")
         with Image.open(path) as picture:
-            picture.save(new, lossless=True)
-            if new.stat().st_size > HEAVY:
-                picture.save(new, quality=QUALITY, method=4)
+            new.write_bytes(as_webp(picture))
             sides = [round(side / SHARPNESS) for side in picture.size]
         path.unlink()
         if FIGURE.fullmatch(path.stem):
@@ -45,6 +43,16 @@ def lighten_figures(html: Path) -> dict[str, str]:
             renamed[f'src="_images/{path.name}"'] = source
         renamed[f"_images/{path.name}"] = f"_images/{new.name}"
     return renamed
+
+
+def as_webp(picture: Image.Image) -> bytes:
+    """A file that is small: a chart loses nothing, a heavy picture little."""
+    file = io.BytesIO()
+    picture.save(file, "WEBP", lossless=True)
+    if file.tell() > HEAVY:
+        file = io.BytesIO()
+        picture.save(file, "WEBP", quality=QUALITY, method=4)
+    return file.getvalue()
 
 
 def lighten_styles(static: Path) -> None:
