@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.transforms import Bbox
 
 from weaktr_core.figures.style import LINES, SIGNED, new_axes
@@ -38,8 +39,9 @@ def show_points(
     for number, (name, (x, y)) in enumerate(points.items()):
         colour = LINES[number % len(LINES)]
         axes.plot(x, y, "o", color=colour, markersize=7)
+        ink = 0.6 * np.array(to_rgb(colour))  # dark enough to read
         axes.annotate(
-            name, (x, y), (8, 4), textcoords="offset points", fontsize=9, color=colour
+            name, (x, y), (8, 4), textcoords="offset points", fontsize=9, color=ink
         )
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
