@@ -34,7 +34,9 @@ def test_parts_lie_end_to_end():
 def test_signed_tables_are_white_at_zero():
     axes = show_signed(np.array([[-2.0, 0.0], [1.0, 2.0]]), ["r", "s"], ["c", "d"])
     assert axes.images[0].get_clim() == (-2, 2)
-    assert texts(axes) == ["-2.0", "+0.0", "+1.0", "+2.0"]
+    assert texts(axes) == ["-2", "0", "+1", "+2"]
+    axes = show_signed(np.array([[-0.5, 1.0]]), ["r"], ["c", "d"])
+    assert texts(axes) == ["-0.5", "+1.0"]
 
 
 def test_a_spread_counts_everything():

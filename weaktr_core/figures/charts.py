@@ -91,9 +91,10 @@ def show_signed(
     shown = axes.imshow(values, cmap=SIGNED, vmin=-top, vmax=top, aspect="auto")
     axes.set_xticks(range(len(columns)), columns, rotation=60, ha="right", fontsize=8)
     axes.set_yticks(range(len(rows)), rows, fontsize=8)
+    form = "+.0f" if (values == np.round(values)).all() else "+.1f"
     for (row, column), value in np.ndenumerate(values):
         colour = "white" if abs(value) > 0.65 * top else "black"
-        text = f"{value:+.1f}"
+        text = f"{value:{form}}" if value else "0"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
     axes.figure.colorbar(shown, ax=axes, fraction=0.046, label=label)
     return axes
