@@ -29,7 +29,7 @@ def add_train_cam(commands) -> None:
         "Train the CAM network on image tags.",
         "No mask is read for training. Where the validation images have masks, the "
         "maps are measured with them as the training goes on. RUN gets config.json, "
-        "history.jsonl (a line per epoch) and the checkpoints best and last.",
+        "history.jsonl (a line per epoch), the checkpoints best and last and report.html.",
         [
             "--preset smoke --run build/runs/try   # seconds, means nothing",
             "                                      # generated scenes, minutes",
@@ -47,7 +47,7 @@ def train_cam_command(arguments: argparse.Namespace) -> None:
     train, val = open_training_data(arguments, config.img_size)
     about = about_data(arguments)
     run = train_cam(config, train, val, arguments.run, resume=arguments.resume, about=about)
-    log(f"done: {run.best}")
+    finish(run, val, arguments)
 
 
 def add_train_seg(commands) -> None:
@@ -82,7 +82,7 @@ def train_seg_command(arguments: argparse.Namespace) -> None:
         train = Relabelled(train, arguments.labels)
     about = {**about_data(arguments), "labels": whole_path(arguments.labels)}
     run = train_seg(config, train, val, arguments.run, resume=arguments.resume, about=about)
-    log(f"done: {run.best}")
+    finish(run, val, arguments)
 
 
 def add_training_arguments(command, run: str, presets: dict) -> None:
@@ -95,7 +95,7 @@ def add_training_arguments(command, run: str, presets: dict) -> None:
         "--preset",
         choices=[*presets],
         help="settings to start from. smoke: random weights, seconds, to try the path; "
-        "laptop: scenes, minutes; photos: a folder of some hundred photos; colab: one "
+        "laptop: scenes, minutes; photos: a folder of some hundred photos, adapters; colab: one "
         "GPU; voc12, coco14: the published schedules. Default: laptop for scenes, photos "
         "for a folder",
     )
@@ -106,9 +106,25 @@ def add_training_arguments(command, run: str, presets: dict) -> None:
         metavar="NAME=VALUE",
         help="change settings of the preset; a wrong name lists them all",
     )
+    command.add_argument("--open", action="store_true", help="show the report at the end")
     command.add_argument(
         "--resume", action="store_true", help="continue a run that was interrupted"
     )
+
+
+def finish(run, val, arguments: argparse.Namespace) -> None:
+    """The report, by one process; what hinders it takes nothing from the training."""
+    from weaktr_core.commands.report import report_run
+    from weaktr_core.errors import WeakTrError
+    from weaktr_core.runtime import is_first
+
+    if not is_first():
+        return
+    log(f"done: {run.best}")
+    try:
+        report_run(run, val, show=arguments.open)
+    except WeakTrError as error:
+        log(f"no report: {error}")
 
 
 def about_data(arguments: argparse.Namespace) -> dict[str, str]:
