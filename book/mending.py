@@ -82,7 +82,10 @@ def mend_site(html: Path, sources: Path, mathjax: Path | None) -> None:
             text = DESIGN.sub("", text)
         for old, new in renamed.items():
             text = text.replace(old, new)
-        if page.stem == photo_page.NAME:
+        # without MathJax here, formulas come from elsewhere
+        if page.stem == photo_page.NAME or (
+            mathjax and page.stem in photo_page.CHAPTERS
+        ):
             text = photo_page.guard(text)
         page.write_text(offer_source(text, page, sources), "utf8")
     set_formulas(pages, mathjax)

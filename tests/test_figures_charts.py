@@ -54,3 +54,23 @@ def test_numbers_are_kept_for_the_book_and_shown_in_a_live_notebook(monkeypatch)
     monkeypatch.delenv("WEAKTR_WIDGETS")
     noted.note(best_head="layer 3", gain="2 points")
     assert shown == [({"text/plain": "best head: layer 3\ngain: 2 points"}, {"raw": True})]
+
+
+def test_a_table_is_set_by_the_page_and_readable_without_one(monkeypatch):
+    shown = []
+    monkeypatch.setattr(noted, "show", lambda data, **_: shown.append(data))
+    noted.table([["epochs", 60], ["rate", "4e-05"]], ["step 1", "voc12"])
+    (data,) = shown
+    rows = [line.strip("|").split("|") for line in data["text/markdown"].splitlines()]
+    assert [[cell.strip() for cell in row] for row in (rows[0], *rows[2:])] == [
+        ["step 1", "voc12"],
+        ["epochs", "60"],
+        ["rate", "4e-05"],
+    ]
+    assert "epochs" in data["text/plain"] and "|" not in data["text/plain"]
+
+
+def test_names_of_dots_that_coincide_are_stacked():
+    axes = show_points({"a": (1, 1), "b": (1.001, 1), "far": (9, 9)}, "x", "y")
+    heights = [text.xyann[1] for text in axes.texts]
+    assert heights[0] == heights[2] < heights[1]

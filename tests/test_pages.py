@@ -105,6 +105,8 @@ def test_a_page_is_light(browser, server, name, note):
     page.on("response", lambda r: sizes.append(len(r.body())))
     page.goto(f"{server}/{name}.html")
     page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
+    page.evaluate("document.querySelector('.wt-later')?.scrollIntoView()")
+    page.wait_for_timeout(300)
     page.wait_for_load_state("networkidle")
     page.close()
     note(f"{name}: {sum(sizes) / 1e6:.2f} MB in {len(sizes)} files")

@@ -206,7 +206,7 @@ CHAPTERS = {
     "03_heads_disagree": ["heads"],
     "04_class_tokens": ["class_tokens"],
     "05_class_activation_maps": ["votes"],
-    "06_weighting_heads": ["fusion", "training"],
+    "06_weighting_heads": ["fusion"],
     "07_from_blobs_to_objects": ["stages"],
     "08_training_with_tags": ["training"],
     "09_pseudo_labels": ["thresholds"],

@@ -161,7 +161,7 @@ class SegConfig(_Config):
         epochs, batch_size: as they say; the batch is per device.
         optimizer: "sgd" (Nesterov 0.9) or "adamw".
         lr, min_lr: of the decoder; it falls along a polynomial.
-        encoder_factor: of the encoder's learning rate.
+        encoder_factor: of the encoder's learning rate; 0 leaves the encoder as it is.
         power: of the polynomial.
         warmup_epochs: linear rise before it.
         weight_decay: of the optimiser.

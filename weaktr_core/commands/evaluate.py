@@ -62,6 +62,7 @@ def evaluate_command(arguments: argparse.Namespace) -> None:
 
 def evaluate_cam_command(arguments: argparse.Namespace) -> None:
     """CAM network: AP, mIoU of each stage and, if asked, JSON."""
+    from weaktr_core.networks.inference import fast_inference
     from weaktr_core.runtime import is_first, write_json
     from weaktr_core.scores.cams import (
         evaluate_cams,
@@ -70,13 +71,14 @@ def evaluate_cam_command(arguments: argparse.Namespace) -> None:
     )
 
     model, config, data = open_run(arguments)
-    scores = evaluate_cams(
-        model,
-        data,
-        views=views_of(arguments, config),
-        eval_size=config.eval_size,
-        batch_size=16,
-    )
+    with fast_inference(model, config.precision):
+        scores = evaluate_cams(
+            model,
+            data,
+            views=views_of(arguments, config),
+            eval_size=config.eval_size,
+            batch_size=16,
+        )
     if not is_first():  # of several processes
         return
     sys.stdout.write(scores_as_text(scores, data.classes, config.threshold) + "\n")
@@ -88,24 +90,26 @@ def evaluate_cam_command(arguments: argparse.Namespace) -> None:
 def evaluate_seg_command(arguments: argparse.Namespace) -> None:
     """Segmentation network: table, JSON, masks, and a picture of what is confused."""
     from weaktr_core.figures.segmentation import save_confusion
+    from weaktr_core.networks.inference import fast_inference
     from weaktr_core.runtime import is_first, write_json
     from weaktr_core.scores.masks import evaluate_segmenter
 
     model, config, data = open_run(arguments)
     ratios = tuple(arguments.scales or config.eval_ratios)
     views = views_of(arguments, config)
-    scores = evaluate_segmenter(
-        model,
-        data,
-        views=views,
-        short_side=config.short_side,
-        window=config.window,
-        stride=config.stride,
-        use_ensemble=arguments.ensemble,
-        crf=crf_settings(arguments.crf),
-        folder=Path(arguments.masks) if arguments.masks else None,
-        batch_size=16,
-    )
+    with fast_inference(model, config.precision):
+        scores = evaluate_segmenter(
+            model,
+            data,
+            views=views,
+            short_side=config.short_side,
+            window=config.window,
+            stride=config.stride,
+            use_ensemble=arguments.ensemble,
+            crf=crf_settings(arguments.crf),
+            folder=Path(arguments.masks) if arguments.masks else None,
+            batch_size=16,
+        )
     if not is_first():
         return
     if scores is None:

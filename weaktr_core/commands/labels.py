@@ -67,6 +67,7 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     from weaktr_core.data.retagged import DECISIONS, read_decisions
     from weaktr_core.labels.making import fingerprint, make_cams, make_masks
     from weaktr_core.labels.recipe import LabelRecipe
+    from weaktr_core.networks.inference import fast_inference
     from weaktr_core.runtime import is_first, locked
     from weaktr_core.scores.labels import measure_masks
 
@@ -77,7 +78,8 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     cams = Path(arguments.cams or out / "cams")
     crf, views = crf_settings(arguments.crf), views_of(arguments, config)
     with locked(out):
-        make_cams(model, data, cams, views=views, eval_size=config.eval_size)
+        with fast_inference(model, config.precision):
+            make_cams(model, data, cams, views=views, eval_size=config.eval_size)
         threshold = choose_threshold(arguments.threshold, data, cams)
         recipe = LabelRecipe(threshold, crf, arguments.ignore_band)
         (out / "labels.json").unlink(missing_ok=True)  # of other masks

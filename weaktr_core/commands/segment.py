@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +25,7 @@ from weaktr_core.config import CamConfig
 from weaktr_core.schema import Range, Scale, Share, argument, check
 
 if TYPE_CHECKING:
-    from weaktr_core.labels.photos import Segmented
+    from weaktr_core.labels.photos import CamSegmenter, MaskSegmenter, Segmented
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 OTHER_ENDINGS = {".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".nef", ".arw", ".gif"}
@@ -44,7 +44,7 @@ def add_segment(commands) -> None:
         "train-cam, explorers/NAME.html (what every attention head sees). "
         "Nobody has tagged a new photo, so a network of train-cam says itself what is "
         "in it: every class that its patch classifier gives a probability of 0.5 or "
-        "more, and always the likeliest one. --tags says it instead. A network of "
+        "more, and the likeliest one from 0.1 on. --tags says it instead. A network of "
         "train-seg gives each pixel its likeliest class; there --tags rules out all "
         "other classes.",
         [
@@ -108,6 +108,7 @@ def segment_command(arguments: argparse.Namespace) -> None:
     from weaktr_core.data import DataError
     from weaktr_core.data.files import shorten
     from weaktr_core.labels.exports import write_exports
+    from weaktr_core.networks.inference import fast_inference
     from weaktr_core.runtime import sweep_parts
 
     photos = find_photos(arguments.photos)
@@ -122,7 +123,8 @@ def segment_command(arguments: argparse.Namespace) -> None:
         except DataError as error:
             troubles.append(str(error))
             continue
-        found = segmenter(photo)
+        with fast_inference(segmenter.model):
+            found = segmenter(photo)
         desk.write(name, photo, found, segmenter)
         if arguments.export:
             kept.append((path.name, found.labels))
@@ -135,7 +137,9 @@ def segment_command(arguments: argparse.Namespace) -> None:
         raise UsageError(share * (len(photos) > 1) + shorten(troubles, 2))
 
 
-def make_segmenter(arguments: argparse.Namespace) -> tuple[Callable, list[str]]:
+def make_segmenter(
+    arguments: argparse.Namespace,
+) -> tuple[CamSegmenter | MaskSegmenter, list[str]]:
     """The network of the run, ready for photos, and its class names."""
     from weaktr_core.labels.photos import CamSegmenter, MaskSegmenter
 

@@ -19,7 +19,7 @@ from weaktr_core.commands.common import (
     parse_setting,
     retag,
 )
-from weaktr_core.config import PRESETS, SEG_PRESETS, preset, seg_preset
+from weaktr_core.config import PRESETS, SEG_PRESETS, CamConfig, preset, seg_preset
 
 
 def add_train_cam(commands) -> None:
@@ -113,14 +113,29 @@ def train_command(
 
 
 def start_from(model: Any, folder: str) -> None:
-    """Give a network the weights of a run of the same settings and classes."""
-    stranger, _ = load_run(folder)
-    if stranger.notes["classes"] != model.notes["classes"]:
+    """Give a network what the network of step 1 of a run has learned."""
+    from weaktr_core.networks.cam import WeakTr
+
+    begun = load_step_1(folder).cpu()
+    if begun.notes["classes"] != model.notes["classes"]:
         raise UsageError(f"--start {folder}: that run knows other classes")
     try:
-        model.load_state_dict(stranger.cpu().state_dict())
+        if isinstance(model, WeakTr):
+            model.load_state_dict(begun.state_dict())
+        else:
+            model.start_from(begun)
     except RuntimeError:
         raise UsageError(f"--start {folder}: that run has another network") from None
+
+
+def load_step_1(run: str) -> Any:
+    """The CAM network of a run."""
+    model, config = load_run(run)
+    if not isinstance(config, CamConfig):
+        raise UsageError(
+            f"--start: expected a run of train-cam, came one of train-seg: {run}"
+        )
+    return model
 
 
 def add_training_arguments(command, run: str, presets: dict) -> None:
@@ -147,7 +162,13 @@ def add_training_arguments(command, run: str, presets: dict) -> None:
     command.add_argument(
         "--tags", help="table of review, RUN/tags.csv, whose tags are taken instead"
     )
-    command.add_argument("--start", metavar="RUN", help="begin with the weights of a run")
+    command.add_argument(
+        "--start",
+        metavar="RUN",
+        help="begin with what a run of train-cam has learned, of the same backbone and "
+        "adapters: all of it or, for train-seg, its transformer; default: the backbone's "
+        "own weights, as published",
+    )
     command.add_argument(
         "--track",
         choices=["tensorboard", "wandb"],

@@ -7,10 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from weaktr_core.figures.style import LINES, new_axes
-
-SIGNED = "RdBu_r"
-"""Every signed table: red above zero, blue below, white at zero."""
+from weaktr_core.figures.style import LINES, SIGNED, new_axes
 
 
 def show_points(
@@ -34,13 +31,14 @@ def show_points(
         ends = [places.min(), places.max()]
         axes.plot(ends, ends, color="0.6", linestyle=":", zorder=0)
     middle = places[:, 0].min() + 0.6 * np.ptp(places[:, 0])
+    near = np.maximum(np.ptp(places, axis=0), 1e-9) * (0.3, 0.04)
     for number, (name, (x, y)) in enumerate(points.items()):
         axes.plot(x, y, "o", color=LINES[number % len(LINES)], markersize=7)
         side = "right" if x > middle else "left"
-        shift = -8 if x > middle else 8
-        axes.annotate(
-            name, (x, y), (shift, 4), textcoords="offset points", ha=side, fontsize=9
-        )
+        # names of dots that nearly coincide are stacked
+        crowd = (np.abs(places[:number] - (x, y)) < near).all(axis=1).sum()
+        shift = (-8 if x > middle else 8, 4 + 11 * crowd)
+        axes.annotate(name, (x, y), shift, textcoords="offset points", ha=side, fontsize=9)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.margins(0.12)
