@@ -71,7 +71,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
     parser.add_argument("--runs", type=Path, default=Path("build/runs/curve"))
     parser.add_argument(
-        "--json", type=Path, default=Path("benchmarks/results/curve.json"), help="result"
+        "--json", type=Path, default=Path("data/results/curve.json"), help="result"
     )
     return parser.parse_args()
 

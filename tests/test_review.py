@@ -53,9 +53,11 @@ def shown(tmp_path):
 
 
 def test_the_last_decision_counts_and_the_table_follows(shown):
-    shown.decide(dict(photo="one", tags=["ant"], threshold=0.25, point=[0.5, 1]))
-    shown.decide(dict(photo="two", excluded=True))
-    shown.decide(dict(photo="one", tags=["ant", "bee"]))
+    first = dict(photo="one", tags=["ant"], threshold=0.25, point=[0.5, 1])
+    second = dict(photo="two", excluded=True)
+    shown.decide({"one": first})
+    shown.decide({"one": first, "two": second})
+    shown.decide({"one": dict(photo="one", tags=["ant", "bee"]), "two": second})
     said = read_decisions(shown.folder / "review.jsonl", CLASSES)
     assert said["one"] == Decision("one", ("ant", "bee")) and said["two"].excluded
     assert len((shown.folder / "review.jsonl").read_text().splitlines()) == 3
@@ -70,13 +72,13 @@ def test_the_last_decision_counts_and_the_table_follows(shown):
         (dict(photo="one", tags="ant"), "tags: expected"),
         (dict(photo="one", threshold=2), "threshold: expected"),
         (dict(photo="one", point=[0.5, -1]), "point: expected"),
-        (dict(photo="four"), "'four'"),
+        (dict(photo="four"), "none is called four"),
         (dict(tags=["ant"]), "photo: expected"),
     ],
 )
 def test_a_decision_that_makes_no_sense_is_refused(shown, values, why):
     with pytest.raises(SettingError, match=why):
-        shown.decide(values)
+        shown.decide({"two": dict(photo="two", excluded=True), "one": values})
     assert not (shown.folder / "review.jsonl").exists()
 
 
@@ -153,10 +155,11 @@ def test_the_server_takes_decisions_of_its_own_page_only(shown, served):
     page = urllib.request.urlopen(served, timeout=10).read().decode()
     secret = page.split("'X-WeakTr': \"")[1].split('"')[0]
     path = shown.folder / "review.jsonl"
-    assert send(served, "guess", dict(photo="one")) == 403
-    assert send(served, secret, dict(photo="one", tags=["gnu"])) == 400
+    assert send(served, "guess", dict(one=dict(photo="one"))) == 403
+    assert send(served, secret, dict(one=dict(photo="one", tags=["gnu"]))) == 400
+    assert send(served, secret, ["one"]) == 400
     assert not path.exists()
-    assert send(served, secret, dict(photo="one", tags=["bee"])) == 204
+    assert send(served, secret, dict(one=dict(photo="one", tags=["bee"]))) == 204
     assert json.loads(path.read_text())["tags"] == ["bee"]
     elsewhere = urllib.request.Request(served, headers={"Host": "example.org"})
     with pytest.raises(urllib.error.HTTPError, match="404"):
@@ -211,10 +214,13 @@ def test_a_page_whose_command_has_ended_says_so(shown, browser):
 
 def test_a_widget_stores_what_is_decided(shown):
     widget = shown.show("live")
-    widget.decision = json.dumps(dict(photo="two", tags=[]))
+    said = json.loads(widget.decisions)
+    assert set(said) == {"one", "two"}
+    widget.decisions = json.dumps(said | {"two": dict(photo="two", tags=[])})
     assert read_decisions(shown.folder / "review.jsonl", CLASSES)["two"].tags == ()
-    again = shown.show("live")
-    assert again.data["decisions"]["two"]["tags"] == ()
+    assert json.loads(shown.show("live").decisions)["two"]["tags"] == []
+    widget.decisions = json.dumps(said)  # undone
+    assert read_decisions(shown.folder / "review.jsonl", CLASSES)["two"].tags is None
 
 
 def test_the_page_fits_a_phone(shown, opened):
@@ -240,7 +246,8 @@ def test_training_goes_on_from_corrected_tags(tmp_path, caplog):
     doubts = [it.doubt for it in review.photos]
     assert len(doubts) == 3 and doubts == sorted(doubts, reverse=True)
     assert len(review.rows) == len(train) + len(val)
-    review.decide(dict(photo=review.photos[0].name, excluded=True))
+    name = review.photos[0].name
+    review.decide({name: dict(photo=name, excluded=True)})
     more = ["--tags", str(run / "tags.csv"), "--start", str(run), "--run", str(other)]
     few[-3] = "epochs=2"
     assert main(["train-cam", *few, *more]) == 0

@@ -19,10 +19,12 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from weaktr_core.config import CamConfig
+from weaktr_core.data.files import shorten
 from weaktr_core.data.opening import open_dataset
 from weaktr_core.data.retagged import (
     DECISIONS,
     TABLE,
+    Decision,
     Retagged,
     append_decision,
     check_decision,
@@ -38,7 +40,7 @@ from weaktr_core.train.runs import Run
 from weaktr_core.widgets.review import explore_review
 
 LONGEST = 1 << 20
-"""Bytes that a decision may have."""
+"""Bytes that decisions may have."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Review:
     def show(self, host: str | None = None) -> Any:
         """The page or, where the host is live, a widget that stores what is decided."""
         said = read_decisions(self.folder / DECISIONS, self.classes)
+        names = [it.name for it in self.photos]
         shown = explore_review(
             [it.image for it in self.photos],
             [it.scores for it in self.photos],
@@ -69,23 +72,32 @@ class Review:
             [it.probability for it in self.photos],
             class_names=self.classes,
             threshold=self.threshold,
-            names=[it.name for it in self.photos],
-            decisions={name: vars(it) for name, it in said.items()},
+            names=names,
+            decisions={name: vars(said.get(name, Decision(name))) for name in names},
             host=host,
         )
-        shown.observe(lambda change: self.decide(json.loads(change["new"])), "decision")
+        shown.observe(lambda change: self.decide(json.loads(change["new"])), "decisions")
         return shown
 
-    def decide(self, values: dict[str, Any]) -> None:
-        """Store a decision, then write the table anew.
+    def decide(self, decisions: dict[str, dict[str, Any]]) -> None:
+        """Store what is new of some decisions, then write the table anew.
+
+        Args:
+            decisions: by name, as `Decision` has them.
 
         Raises:
-            SettingError: it is none, or of a photo that is not here.
+            SettingError: one is none, or of a photo that is not here; none is stored.
         """
-        decision = check_decision(values, self.classes)
-        if decision.photo not in {row[0] for row in self.rows}:
-            raise SettingError(f"photo: none is called {decision.photo!r}")
-        append_decision(self.folder / DECISIONS, decision)
+        known, path = {row[0] for row in self.rows}, self.folder / DECISIONS
+        if not isinstance(decisions, dict):
+            raise SettingError(f"expected decisions by name, came {decisions!r}")
+        wanted = [check_decision(it, self.classes) for it in decisions.values()]
+        if strange := [it.photo for it in wanted if it.photo not in known]:
+            raise SettingError(f"photo: none is called {shorten(strange)}")
+        before = read_decisions(path, self.classes)
+        for it in wanted:
+            if it != before.get(it.photo, Decision(it.photo)):
+                append_decision(path, it)
         self.write()
 
     def write(self) -> None:
@@ -209,7 +221,7 @@ def document(shown: Review, secret: str) -> str:
     """The page whose model sends each decision to its server."""
     page = shown.show("html")
     page.save = (
-        "() => fetch('/', {method: 'POST', body: state.decision, "
+        "() => fetch('/', {method: 'POST', body: state.decisions, "
         f"headers: {{'X-WeakTr': {json.dumps(secret)}}}}}).then((r) => {{\n"
         "    if (!r.ok) throw new Error(r.status);\n  }).catch(() =>\n"
         "    document.dispatchEvent(new Event('wt-unsaved')))"

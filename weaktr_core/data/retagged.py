@@ -41,6 +41,7 @@ class Decision:
     excluded: bool = False
     threshold: float | None = None
     point: tuple[float, float] | None = None
+    reviewed: bool = False
 
 
 def check_decision(values: Mapping[str, Any], classes: Sequence[str]) -> Decision:
@@ -64,7 +65,8 @@ def check_decision(values: Mapping[str, Any], classes: Sequence[str]) -> Decisio
     threshold = known["threshold"]
     if threshold is not None:
         threshold = check(threshold, Share, "threshold")
-    return Decision(photo, tags, bool(known["excluded"]), threshold, point)
+    excluded, reviewed = bool(known["excluded"]), bool(known["reviewed"])
+    return Decision(photo, tags, excluded, threshold, point, reviewed)
 
 
 def append_decision(path: Path, decision: Decision) -> None:

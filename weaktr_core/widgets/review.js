@@ -6,6 +6,7 @@ import {
   connect,
   drawLabels,
   drawPixels,
+  followLinks,
   loadImage,
   make,
   patchAt,
@@ -18,25 +19,30 @@ import {
 } from "./shared.js";
 
 const STEPS = 100;
+const UNSAID = { tags: null, excluded: false, threshold: null, point: null };
 
 async function render({ model, el }) {
   const data = model.get("data");
-  const view = { model, data, said: { ...data.decisions } };
+  const view = { model, data };
   view.photos = await Promise.all(data.photos.map(open));
   Object.assign(
     view,
-    connect(model, ["photo"], () => draw(view)),
+    connect(model, ["photo", "decisions"], () => draw(view)),
   );
   view.parts = { ...pictures(view), ...fields(view) };
-  el.replaceChildren(layout(view));
+  const root = layout(view);
+  el.replaceChildren(root);
   const unsaved = () => {
     view.parts.saved.textContent =
-      "NOT SAVED: the command that shows this page has ended. Start it again and reload; what was saved is kept.";
+      "NOT SAVED: the command that shows this page has ended. Start it again and reload; " +
+      "what was saved before is kept.";
   };
   document.addEventListener("wt-unsaved", unsaved);
   draw(view);
+  const unlink = followLinks("review", root, view);
   return () => {
     document.removeEventListener("wt-unsaved", unsaved);
+    unlink();
     view.stop();
   };
 }
@@ -56,22 +62,29 @@ async function open(photo) {
 const photoOf = (view) => view.photos[view.at("photo", view.photos.length)];
 const namesOf = ({ data }, tags) => tags.map((k) => data.names[k + 1]);
 
-/** What holds of a photo: the last decision, else nothing but its tags. */
-function saidOf(view, photo) {
-  return view.said[photo.name] ?? { photo: photo.name, tags: null, excluded: false };
+/** All that was said, by name of the photo. */
+function everything({ model }) {
+  try {
+    return JSON.parse(model.get("decisions"));
+  } catch {
+    return {}; // Python may set anything
+  }
 }
+
+/** What holds of a photo: what was said, else nothing but its tags. */
+const saidOf = (view, photo) =>
+  everything(view)[photo.name] ?? { photo: photo.name, tags: null };
 
 const tagsOf = (view, photo) => saidOf(view, photo).tags ?? namesOf(view, photo.tags);
 
 /** Say something of the photo that is shown; the other side stores it. */
 function say(view, values, step = 0) {
   const photo = photoOf(view);
-  const decision = { ...saidOf(view, photo), ...values };
-  view.said[photo.name] = decision;
-  view.parts.saved.textContent = "";
+  const decision = { ...saidOf(view, photo), reviewed: true, ...values };
+  const decisions = JSON.stringify({ ...everything(view), [photo.name]: decision });
   const place = (view.at("photo", view.photos.length) + step) % view.photos.length;
-  view.write({ decision: JSON.stringify(decision), photo: place });
-  draw(view);
+  view.parts.saved.textContent = "";
+  view.set({ decisions, photo: place });
 }
 
 function turn(view, name, on) {
@@ -139,7 +152,7 @@ function pictures(view) {
     small,
     key: make("div"),
     say: make("p", { class: "wt-say", "aria-live": "polite" }),
-    saved: make("p", { class: "wt-say", role: "alert" }),
+    saved: make("p", { class: "wt-saved", role: "alert" }),
   };
 }
 
@@ -161,9 +174,7 @@ function fields(view) {
     ),
     keep: button("Keep, next", () => say(view, { excluded: false }, 1)),
     out: button("Leave out, next", () => say(view, { excluded: true }, 1)),
-    back: button("As it was", () =>
-      say(view, { tags: null, excluded: false, threshold: null, point: null }),
-    ),
+    back: button("As it was", () => say(view, { ...UNSAID, reviewed: false })),
   };
 }
 
@@ -180,7 +191,7 @@ function layout(view) {
     "div",
     { class: "wt wt-review" },
     make("style", {}, STYLE + REVIEW_STYLE),
-    bar(parts.keep, parts.out, parts.back),
+    bar(parts.keep, parts.out, parts.back, view.undoField),
     make(
       "div",
       { class: "wt-main" },
@@ -230,8 +241,10 @@ function draw(view) {
   const threshold = said.threshold ?? data.threshold;
   parts.slider.show(Math.round(STEPS * threshold), threshold.toFixed(2));
   parts.small.show(view.at("photo", view.photos.length));
+  const all = everything(view);
   view.photos.forEach(({ name }, i) => {
-    parts.small.canvases[i].classList.toggle("wt-done", name in view.said);
+    const done = Boolean(all[name]?.reviewed);
+    parts.small.canvases[i].classList.toggle("wt-done", done);
   });
   const shown = [...new Set(labels)].filter((it) => it);
   parts.key.replaceChildren(classLegend(shown, data.names, data.colours));
@@ -242,7 +255,7 @@ function draw(view) {
 
 function sentence(view, photo, said, labels) {
   const place = view.at("photo", view.photos.length) + 1;
-  const done = Object.keys(view.said).length;
+  const done = Object.values(everything(view)).filter((it) => it.reviewed).length;
   const share = labels.reduce((n, label) => n + (label > 0), 0) / labels.length;
   const state = said.excluded ? " It is left out." : "";
   const point = said.point ? " Only the piece at your point is kept." : "";

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,12 +35,13 @@ def explore_review(
         class_names: K names.
         threshold: background score of all photos.
         names: of the photos, by which decisions know them.
-        decisions: what was said before, by name, as `retagged.Decision` has it.
+        decisions: what was said before, by name, as `retagged.Decision` has it; give
+            one for every photo, so that an undone one is heard of.
         host: "live", "html", or None to find out, see `host.choose_host`.
 
     Returns:
-        A live widget with the traits ``photo`` (int) and ``decision`` (JSON of the
-        latest), or a `host.Page`.
+        A live widget with the traits ``photo`` (int) and ``decisions`` (JSON of all, by
+        name), or a `host.Page`.
     """
     shown = []
     for photo, mine, tags, sure, name in zip(
@@ -51,10 +53,9 @@ def explore_review(
     data = dict(
         photos=shown,
         threshold=float(threshold),
-        decisions=dict(decisions or {}),
         **label_key(class_names),
     )
-    state = dict(photo=0, decision="")
+    state = dict(photo=0, decisions=json.dumps(decisions or {}))
     if choose_host(host) == "live":
         return live_class("review", state)(data=data, **state)
     sentence = f"{len(shown)} photos to review, beginning with {names[0]}."
