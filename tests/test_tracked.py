@@ -1,9 +1,10 @@
-"""Runs that are watched, and runs that were made small."""
+"""Runs that are watched, made small, and fitted to their photos."""
 
 import numpy as np
 import pytest
 import timm
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from weaktr_core.__main__ import main
@@ -81,3 +82,24 @@ def test_a_tracker_that_is_not_installed_is_named(tmp_path, monkeypatch, capsys)
 def test_a_line_becomes_single_numbers():
     line = dict(seconds=1, losses={"total": 2.0}, mean_ap={"a": None, "b": 0.5}, ap={})
     assert flat(line) == {"seconds": 1.0, "losses/total": 2.0, "mean_ap/b": 0.5}
+
+
+def test_settings_follow_the_photos_and_say_why(tmp_path, caplog):
+    caplog.set_level("INFO")
+    rows = ["photo,tags,split"]
+    for number in range(8):
+        photo = np.random.default_rng(number).integers(0, 255, (70, 80, 3), np.uint8)
+        Image.fromarray(photo).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,{'ab'[number % 2]},{'val' if number > 5 else 'train'}")
+    (tmp_path / "tags.csv").write_text("\n".join(rows))
+    run = tmp_path / "run"
+    tiny = ["backbone=vit_tiny_patch16_224", "pretrained=False", "epochs=1", "precision=no"]
+    tiny += ["vit_options={'embed_dim':48,'depth':2,'num_heads':3}"]
+    tiny += ["model={'adapters':2}", "patch_weight=0"]
+    command = ["train-cam", "--data", str(tmp_path), "--run", str(run), "--set", *tiny]
+    assert main(command) == 0
+    config = Run(run).config
+    assert (config["batch_size"], config["img_size"], config["eval_size"]) == (3, 70, 70)
+    assert "setting: batch_size=3, 6 photos make no two batches of 16" in caplog.text
+    assert main([*command, "--resume"]) == 0  # complete: the same settings again
+    assert config["epochs"] == 1  # what was asked for stays

@@ -21,6 +21,9 @@ from weaktr_core.commands.common import (
 )
 from weaktr_core.config import PRESETS, SEG_PRESETS, CamConfig, preset, seg_preset
 
+SAMPLED = 25
+"""Photos whose sizes are looked at before a training."""
+
 
 def add_train_cam(commands) -> None:
     """``train-cam``."""
@@ -92,6 +95,7 @@ def train_command(
     from weaktr_core.train.tracked import TrackedRun, fatten, slim
 
     train, val = open_training_data(arguments, config.img_size)
+    config = fitted(config, arguments, train)
     if about and arguments.labels != "true":
         train = Relabelled(train, arguments.labels)
     settings = {**config.as_dict(), "classes": list(train.classes)}
@@ -110,6 +114,31 @@ def train_command(
             slim(run)
     if is_first():
         finish(run, val, show=arguments.open)
+
+
+def fitted(config: Any, arguments: argparse.Namespace, train: Any) -> Any:
+    """Settings for the number and size of the photos, said with their reasons.
+
+    What was asked for stays, and so do a preset that was named and a run that goes on.
+    """
+    from weaktr_core.data.remarks import advise_settings
+    from weaktr_core.runtime import is_first
+    from weaktr_core.train.runs import Run
+
+    begun = arguments.resume and (Path(arguments.run) / "config.json").exists()
+    asked = dict(parse_setting(text) for text in arguments.set)
+    if is_scenes(arguments.data) or arguments.preset or not isinstance(config, CamConfig):
+        return config
+    if begun:
+        return Run(arguments.run).settings.changed(**asked)
+    some = range(0, len(train), max(1, len(train) // SAMPLED))
+    sides = [min(train[index].image.shape[:2]) for index in some]
+    for text, reason in advise_settings(len(train), sides):
+        wanted = dict(parse_setting(part) for part in text.split())
+        config = config.changed(**{k: v for k, v in wanted.items() if k not in asked})
+        if is_first() and not wanted.keys() <= asked.keys():
+            log(f"setting: {text}, {reason}")
+    return config
 
 
 def start_from(model: Any, folder: str) -> None:
