@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from machine import measured
-from part import Part, tags_of
+from part import Part, in_turns, tags_of
 from tabulate import tabulate
 
 from weaktr_core.commands.common import parse_setting
@@ -36,7 +36,7 @@ def main() -> None:
     train = open_dataset(asked.data, asked.split)
     val = open_dataset(asked.data, asked.val)
     classes = asked.classes or list(train.classes)
-    order = chosen_photos(tags_of(train, classes), asked.seed)
+    order = in_turns(tags_of(train, classes), asked.seed)
     shown = np.flatnonzero(tags_of(val, classes).any(axis=1))
     measuring = Part(val, classes, shown)
     counts = [n for n in asked.counts if n <= len(order)]
@@ -83,20 +83,6 @@ def settings(asked: argparse.Namespace, count: int) -> CamConfig:
     return config.changed(
         epochs=epochs, eval_every=epochs, warmup_epochs=epochs / 10, seed=asked.seed
     )
-
-
-def chosen_photos(tags: np.ndarray, seed: int) -> list[int]:
-    """Photos that show any class, shuffled so that the classes take turns.
-
-    Args:
-        tags: (images, K) bool.
-        seed: of the shuffling.
-    """
-    order = np.random.default_rng(seed).permutation(len(tags))
-    queues = [[int(i) for i in order if tags[i, k]] for k in range(tags.shape[1])]
-    turns = (queue[turn] for turn in range(len(tags)) for queue in queues
-             if turn < len(queue))  # fmt: skip
-    return list(dict.fromkeys(turns))
 
 
 def measure(run, photos: Part) -> dict[str, float | None]:

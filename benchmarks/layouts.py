@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from machine import measured
-from part import Part, tags_of
+from part import Part, in_turns, tags_of
 from pycocotools import mask as rle
 from tabulate import tabulate
 
@@ -68,7 +68,7 @@ def compare(asked: argparse.Namespace, classes: tuple[str, ...], layout: str):
         for split, count in (("train", asked.train), ("val", asked.val)):
             source = open_dataset(asked.voc, split)
             tags = tags_of(source, classes)
-            chosen = half_and_half(tags.any(axis=1), count)
+            chosen = half_and_half(tags, count)
             write(root, split, layout, Part(source, classes, chosen), source)
         train, val = (open_dataset(root, split) for split in ("train", "val"))
         assert train.classes == val.classes == classes, (layout, train.classes)
@@ -81,11 +81,15 @@ def compare(asked: argparse.Namespace, classes: tuple[str, ...], layout: str):
         )
 
 
-def half_and_half(shown: np.ndarray, count: int) -> list[int]:
-    """Photos that show a class and, as far as there are any, as many that show none."""
-    negative = np.flatnonzero(~shown)[: count // 2]
-    positive = np.flatnonzero(shown)[: count - len(negative)]
-    return sorted([*positive.tolist(), *negative.tolist()])
+def half_and_half(tags: np.ndarray, count: int) -> list[int]:
+    """Photos that show a class, in turns, and as many that show none.
+
+    Args:
+        tags: (images, K) bool.
+        count: of photos.
+    """
+    negative = np.flatnonzero(~tags.any(axis=1))[: count // 2].tolist()
+    return sorted([*in_turns(tags, 0)[: count - len(negative)], *negative])
 
 
 def fingerprint(network: torch.nn.Module) -> str:

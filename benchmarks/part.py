@@ -49,3 +49,17 @@ def tags_of(dataset: TaggedDataset, classes: Sequence[str]) -> np.ndarray:
     """(images, K) bool: which photo shows which of some classes."""
     kept = [dataset.classes.index(name) for name in classes]
     return np.stack([it.tags[kept] > 0 for it in without_masks(dataset)])
+
+
+def in_turns(tags: np.ndarray, seed: int) -> list[int]:
+    """Photos that show any class, shuffled so that the classes take turns.
+
+    Args:
+        tags: (images, K) bool.
+        seed: of the shuffling.
+    """
+    order = np.random.default_rng(seed).permutation(len(tags))
+    queues = [[int(i) for i in order if tags[i, k]] for k in range(tags.shape[1])]
+    turns = (queue[turn] for turn in range(len(tags)) for queue in queues
+             if turn < len(queue))  # fmt: skip
+    return list(dict.fromkeys(turns))

@@ -17,8 +17,8 @@ FEW = 10
 EVERYDAY = frozenset(map(str.lower, (*COCO_NAMES, *VOC_NAMES)))
 """Names of VOC's and COCO's classes, which models that take names know."""
 
-THIN = 1 / 12
-"""Width of a patch of 14 pixels in a photo of 168."""
+THIN = 1 / 24
+"""Width of half a patch of 14 pixels in a photo of 168."""
 
 PAIRS = 5
 """How many classes that hide behind others are listed."""
@@ -58,7 +58,7 @@ def tag_remarks(classes: Sequence[str], tags: np.ndarray) -> Iterator[str]:
 def thin_remark(
     classes: Sequence[str], widths: Mapping[int, Sequence[float]]
 ) -> Iterator[str]:
-    """Classes narrower than a patch, whose maps take in what lies around.
+    """Classes narrower than half a patch, whose maps take in what lies around.
 
     Args:
         classes: K names.
@@ -68,9 +68,9 @@ def thin_remark(
     thin = [f"{name} (1/{1 / w:.0f})" for name, w in mean.items() if w < THIN]
     if thin:
         yield (
-            f"{shorten(thin)} of the short side wide, less than a patch at 168 pixels "
-            "(1/12): maps will take in what lies around; take a larger img_size, cut "
-            "photos into tiles, or draw masks"
+            f"{shorten(thin)} of the short side wide, less than half a patch at 168 "
+            "pixels (1/24): maps will take in what lies around; take a larger img_size, "
+            "cut photos into tiles, or draw masks"
         )
 
 

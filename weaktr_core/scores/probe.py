@@ -104,7 +104,7 @@ def probe_text(
         found: of `probe`.
     """
     lines = ["probe: average precision of the tags, %, by a linear classifier on frozen "
-             "DINOv2-S; what it cannot find, no training of minutes will"]  # fmt: skip
+             "DINOv2-S; a training finds more"]  # fmt: skip
     means = [100 * float(np.nanmean(row)) for row in found]
     lines.append(tabulate([[f"{it:.0f}" for it in means]], [f"{n} photos" for n in counts]))
     last = dict(zip(classes, 100 * found[-1], strict=True))
