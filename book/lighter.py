@@ -9,7 +9,7 @@ from fontTools import subset
 from PIL import Image
 
 HEAVY = 60_000  # bytes from which on a figure may lose what no eye misses
-QUALITY = 86  # of 100, at two pixels for each that is shown
+QUALITY = 80  # of 100, at two pixels for each that is shown
 SHARPNESS = 2  # pixels of a chapter's figure, each way, for one on the page
 FIGURE = re.compile(r"[0-9a-f]{64}")  # a cell's picture, by its name
 # rules that give a class its letter of the icon font; icons in pages are drawn already

@@ -20,6 +20,7 @@ import scene_page
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "data" / "results" / "rounding.json"
+SPEED = ROOT / "benchmarks" / "results" / "page.json"
 NAME, NETWORK = "your_photo", "voc"
 SAMPLES = ("cat", "astronaut", "rocket")
 # What the page may load, and from where: from beside it, and what it makes itself. A
@@ -205,6 +206,9 @@ def figures(packed: PackedNetwork, stored: dict) -> dict[str, str]:
         PHOTOS=str(stored["photos"]),
         SCENE_SIDE=str(preset(scene_page.PRESET).img_size),
         ROUNDING=rounding_table(stored["rows"]),
+        SPEED=speed_table(json.loads(SPEED.read_text("utf8")))
+        if SPEED.exists()
+        else "",
     )
 
 
@@ -223,6 +227,45 @@ def rounding_table(rows: list[dict]) -> str:
         for row in rows
     ]
     return tabulate(body, head, tablefmt="github", disable_numparse=True)
+
+
+MEASURED = {
+    "canvas": "from opening to the first canvas",
+    "ready": "from the button to a ready network",
+    "photo": "from a file to its mask",
+    "forward": "one forward pass, 224 × 224, one thread",
+    "forward_least": "the quickest of them",
+    "redraw": "a head's weight changed, all redrawn",
+    "redraw_most": "the slowest of them",
+    "scene_redraw": "a thing moved, the scene redrawn",
+    "scene_answer": "a thing moved, the network's answer drawn",
+}
+"""What benchmarks/page.py measured, in milliseconds → its words."""
+
+
+def speed_table(found: dict) -> str:
+    """What the page costs, as benchmarks/page.py measured it, with the machine."""
+    browsers = found["browsers"]
+    head = ("", *(one["version"].replace("/", " ") for one in browsers))
+    body = [
+        (
+            words,
+            *(
+                f"{one[name]:.0f} ms" if name in one else ""
+                for one in browsers
+            ),
+        )
+        for name, words in MEASURED.items()
+    ]
+    body.append(
+        ("requests to elsewhere", *(str(one["foreign"]) for one in browsers))
+    )
+    table = tabulate(body, head, tablefmt="github", disable_numparse=True)
+    sizes = (
+        f"The page itself has {found['page'] / 1e6:.1f} MB, both networks together "
+        f"{found['networks'] / 1e6:.1f} MB; medians in headless browsers, from this machine."
+    )
+    return f"{table}\n\n{found['machine']} {sizes}"
 
 
 def guard(html: str) -> str:

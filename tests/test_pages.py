@@ -94,7 +94,6 @@ def test_a_chapter_prints_its_text_and_nothing_else(visit):
 
 
 LIMIT = 2_000_000  # bytes, uncompressed: a page and all that it loads
-HEAVIER = {"06_weighting_heads": 3_000_000}  # every head's map of four scenes, to mix live
 
 
 @pytest.mark.parametrize("name", pages())
@@ -110,7 +109,7 @@ def test_a_page_is_light(browser, server, name, note):
     page.wait_for_load_state("networkidle")
     page.close()
     note(f"{name}: {sum(sizes) / 1e6:.2f} MB in {len(sizes)} files")
-    assert sum(sizes) <= HEAVIER.get(name, LIMIT)
+    assert sum(sizes) <= LIMIT
 
 
 @pytest.mark.parametrize("name", pages())

@@ -161,7 +161,7 @@ def show_agreement(agreement: np.ndarray, heads: int, title: str = "") -> Axes:
     axes.set_xlabel("layer", fontsize=8)
     axes.set_ylabel("layer", fontsize=8)
     axes.set_title(title, fontsize=9)
-    axes.figure.colorbar(shown, ax=axes, fraction=0.046)
+    axes.figure.colorbar(shown, ax=axes, fraction=0.046).ax.tick_params(labelsize=7)
     return axes
 
 

@@ -109,7 +109,7 @@ def show_head_weights(
     axes.set_ylabel("layer", fontsize=8)
     axes.set_title(title, fontsize=9)
     axes.axis("on")
-    axes.figure.colorbar(shown, ax=axes, fraction=0.08)
+    axes.figure.colorbar(shown, ax=axes, fraction=0.08).ax.tick_params(labelsize=7)
     return axes
 
 

@@ -58,19 +58,29 @@ export function verdict(view) {
     return make("li", {}, square, `${name} ${percent(iou)}`);
   };
 
+  let shown = []; // what is drawn: while things are dragged, an answer stays
+  let mean = 0;
   function draw() {
+    const { answer, given, threshold } = view;
+    const wanted = [answer, given, threshold];
+    if (wanted.some((part, i) => part !== shown[i])) mean = drawAnswer();
+    shown = wanted;
+    words.textContent = `IoU, mean over classes: ${percent(mean)} (${whose(view)}).`;
+  }
+
+  function drawAnswer() {
     const { answer } = view;
     const { found, tags, mean, each: scores } = judged(view);
     answer.photo ??= { shown: answer.canvas };
     [found, answer.truth].forEach((mask, i) => {
       drawMask(canvases[i], view, answer.photo, { labels: mask, size: [SHOWN, SHOWN] });
     });
-    words.textContent = `IoU, mean over classes: ${percent(mean)} (${whose(view)}).`;
     each.replaceChildren(...scores.map(scoreOf));
     const said = ranked(answer.probabilities).slice(0, BELIEFS);
     belief.textContent =
       `The network believes in ${said.map(([p, k]) => `${view.names[k]} ${percent(p)}`).join(", ")}. ` +
       `Maps were made of ${tags.map((k) => view.names[k]).join(", ")}.`;
+    return mean;
   }
   const strip = make("div", { class: "wt-strip wt-two" }, ...pictures);
   const element = make("div", { class: "wt-side" }, strip, words, each, belief);
