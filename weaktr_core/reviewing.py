@@ -79,11 +79,11 @@ class Review:
         shown.observe(lambda change: self.decide(json.loads(change["new"])), "decisions")
         return shown
 
-    def decide(self, decisions: dict[str, dict[str, Any]]) -> None:
+    def decide(self, decisions: Any) -> None:
         """Store what is new of some decisions, then write the table anew.
 
         Args:
-            decisions: by name, as `Decision` has them.
+            decisions: a dictionary by name, of what `Decision` has.
 
         Raises:
             SettingError: one is none, or of a photo that is not here; none is stored.
@@ -91,6 +91,8 @@ class Review:
         known, path = {row[0] for row in self.rows}, self.folder / DECISIONS
         if not isinstance(decisions, dict):
             raise SettingError(f"expected decisions by name, came {decisions!r}")
+        if not all(isinstance(it, dict) for it in decisions.values()):
+            raise SettingError(f"expected what was said of each, came {decisions!r}")
         wanted = [check_decision(it, self.classes) for it in decisions.values()]
         if strange := [it.photo for it in wanted if it.photo not in known]:
             raise SettingError(f"photo: none is called {shorten(strange)}")
