@@ -109,7 +109,11 @@ class Review:
 
 
 def open_review(
-    run: Run, train: TaggedDataset, val: TaggedDataset, limit: int = 60
+    run: Run,
+    train: TaggedDataset,
+    val: TaggedDataset,
+    limit: int = 60,
+    folder: Path | None = None,
 ) -> Review:
     """Look at every photo with the run's network and keep the most doubtful.
 
@@ -118,6 +122,7 @@ def open_review(
         train: photos to review; masks are not read.
         val: photos that measure; they only go into the table.
         limit: how many to show.
+        folder: where decisions go; default: the run's.
 
     Raises:
         WeakTrError: the run is none of step 1.
@@ -139,7 +144,7 @@ def open_review(
         tags = [names[int(k)] for k in np.flatnonzero(sample.tags)]
         rows.append((sample.name, tags, "val"))
     threshold = label_free_threshold(it.scores for it in photos)
-    return Review(run.folder, names, photos, rows, threshold)
+    return Review(folder or run.folder, names, photos, rows, threshold)
 
 
 def review(folder: str | Path, limit: int = 60) -> Any:
