@@ -1,58 +1,36 @@
 """How heavy and how quick the page "Your photo" is; nothing is asserted.
 
-    make book && python benchmarks/page.py [--photos N]
+    make book && python benchmarks/page.py [--looks N] [--store]
 
-The built site is served on this machine and opened in headless Chromium: sizes, first
-canvas, from the button to a network that is ready, a photo from the file to its mask, one
-change of a head's weight, and requests to anywhere else. Medians.
+The built site is served on this machine and opened in headless Chromium and Firefox, as
+far as they are here: sizes, first canvas, from the button to a network that is ready, a
+photo from the file to its mask, one forward pass, one change of a head's weight, one move
+in the scene, and requests to anywhere else. Medians. ``--store`` keeps the numbers in
+results/page.json, from which the page's own table is made when the site is built again.
 """
 
 import argparse
 import functools
 import http.server
-import statistics
+import json
+import subprocess
 import sys
+import tempfile
 import threading
-import time
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from machine import measured
 from skimage import data, io
-from tabulate import tabulate
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "book"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "book")]
 
 from book_site import SITE
-from chromium import ARGUMENTS, CHROMIUM
+from chromium import ARGUMENTS
+from photo_page import SPEED, speed_table
+from test_clicked import BROWSERS, PUPPETEER
 
-from pages import processor
-
-HEADING = ("what", "measured")
-CHANGES = """async () => {
-  const root = document.querySelector(".wt-your_photo"), times = [];
-  const slider = root.querySelector("#wt-panel-trial .wt-acts input");
-  for (let i = 0; i < 20; i++) {
-    slider.value = 10 * i;
-    slider.dispatchEvent(new Event("input"));
-    times.push(Number(root.dataset.milliseconds));
-    await new Promise((done) => setTimeout(done, 150));
-  }
-  return times;
-}"""
-LOOKS = """async (n) => {
-  const [name] = Object.keys(globalThis.weaktrWorkers), side = 224, times = [];
-  const ask = await globalThis.weaktrWorkers[name];
-  for (let i = 0; i < n; i++) {
-    const rgba = new Uint8ClampedArray(4 * side * side).map((_, k) => (k * 37 + i) % 256);
-    let last = 0;
-    const given = { photo: "speed", rgba, size: [side, side], grid: [16, 16] };
-    const start = performance.now();
-    await ask("look", given, [rgba.buffer], () => { last = performance.now(); });
-    times.push(last - start);
-  }
-  return times;
-}"""
+from npm import npm_package
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -70,67 +48,54 @@ def served():
     return f"http://127.0.0.1:{server.server_port}"
 
 
-def since(start):
-    return f"{1000 * (time.perf_counter() - start):.0f} ms"
-
-
-def measure(browser, address, photo, count):
-    """What the table says, row by row."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    foreign = []
-    page.on(
-        "request",
-        lambda r: r.url.startswith((address, "data:", "blob:")) or foreign.append(r.url),
-    )
-    start = time.perf_counter()
-    page.goto(f"{address}/your_photo.html", wait_until="commit")
-    page.wait_for_selector(".wt-your_photo canvas")
-    yield "from opening to the first canvas", since(start)
-    start = time.perf_counter()
-    page.click(".wt-main-button")
-    page.wait_for_selector(".wt-own:not([hidden])")
-    yield "from the button to a ready network", since(start)
-    start = time.perf_counter()
-    page.set_input_files(".wt-file >> nth=0", photo)
-    page.wait_for_selector(".wt-photo-bar[data-rounds='1']", state="attached")
-    yield "from a file to its mask", since(start)
-    looks = page.evaluate(LOOKS, count)
-    yield "one forward pass, 224 x 224, one thread", f"{statistics.median(looks):.0f} ms"
-    page.click("#wt-tab-trial")
-    changes = page.evaluate(CHANGES)
-    yield "a head's weight changed, all redrawn", f"{statistics.median(changes):.1f} ms"
-    yield "the longest of these", f"{max(changes):.1f} ms"
-    yield "requests to elsewhere", str(len(foreign))
+def measure(browser, base, photo, looks):
+    """What page.mjs found in one browser."""
+    job = dict(
+        puppeteer=str(npm_package(PUPPETEER)), browser=browser, photo=str(photo),
+        executable=BROWSERS[browser], base=base, looks=looks, dark=False,
+        args=ARGUMENTS if browser == "chrome" else [],
+    )  # fmt: skip
+    path = photo.with_suffix(".json")
+    path.write_text(json.dumps(job))
+    command = ["node", str(Path(__file__).with_suffix(".mjs")), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{browser}: {done.stderr[-2000:]}")
+    return json.loads(done.stdout)
 
 
 def sizes():
-    """The page and the network beside it."""
-    parts = list((SITE / "_static" / "network").glob("*.bin"))
-    yield (
-        "the page without the network",
-        f"{(SITE / 'your_photo.html').stat().st_size / 1e6:.2f} MB",
-    )
-    yield "the network", f"{sum(p.stat().st_size for p in parts) / 1e6:.1f} MB"
+    """Bytes of the page, of all it loads before a network, and of both networks' files."""
+    page = (SITE / "your_photo.html").stat().st_size
+    return dict(page=page, networks=sum(p.stat().st_size for p in parts()))
+
+
+def parts():
+    """All parts of all networks, as a server sends them."""
+    return sorted((SITE / "_static" / "network").glob("network-*.bin"))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=int, default=7, help="forward passes (default: 7)")
-    count = parser.parse_args().photos
-    if CHROMIUM is None:
-        sys.exit("no chromium on this machine")
+    parser.add_argument("--looks", type=int, default=9, help="forward passes (default: 9)")
+    parser.add_argument("--store", action="store_true", help=f"keep the numbers in {SPEED}")
+    arguments = parser.parse_args()
     if not (SITE / "your_photo.html").exists():
         sys.exit(f"no built site in {SITE}: run make book first")
-    photo = SITE.parent / "benchmark.png"
-    io.imsave(photo, data.astronaut())
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        rows = [*sizes(), *measure(browser, served(), photo, count)]
-        browser_name = f"Chromium {browser.version}"
-        browser.close()
-    photo.unlink()
-    print(f"{processor()}, {browser_name}\n")
-    print(tabulate(rows, HEADING, tablefmt="github"))
+    here = [name for name, path in BROWSERS.items() if path]
+    if not here or npm_package(PUPPETEER) is None:
+        sys.exit("no chromium and no firefox here, or no npm to speak to them")
+    found = dict(machine=measured(), **sizes(), browsers=[])
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / "astronaut.png"
+        io.imsave(photo, data.astronaut())
+        base = served()
+        for browser in here:
+            sys.stderr.write(f"{browser} …\n")
+            found["browsers"].append(measure(browser, base, photo, arguments.looks))
+    if arguments.store:
+        SPEED.write_text(json.dumps(found, indent=1) + "\n", "utf8")
+    print(speed_table(found))
 
 
 if __name__ == "__main__":

@@ -23,8 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # a progress bar, as tqdm writes it: "epoch 1/8:  10%|█  | 3/30 [00:01<00:09, …]"
 BAR = re.compile(r"\d+%\||\d+(\.\d+)?\w* ?\[\d\d:\d\d|^\s*\[A")
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# cells before and after those of the chapter
+# cells before and after those of the chapter; figures are sharp on any screen
 LISTEN = """import sys
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+set_matplotlib_formats("retina")
 __opened = set()
 sys.addaudithook(lambda event, args: event == "open" and __opened.add(str(args[0])))"""
 TELL = """import json

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
 from fontTools import subset
 from PIL import Image
 
-HEAVY = 60_000  # bytes of a PNG from which on WebP is worth it
-QUALITY = 92  # of 100
+HEAVY = 60_000  # bytes from which on a figure may lose what no eye misses
+QUALITY = 80  # of 100, at two pixels for each that is shown
 # rules that give a class its letter of the icon font; icons in pages are drawn already
 CLASSES = re.compile(
     r'(?:\.fa-[\w-]+(?::{1,2}before)?,?)+\{(?:--fa:|content:)"[^"]*"[^}]*\}'
@@ -23,15 +24,25 @@ WOFF = re.compile(rf'url\([^)]*{FONT}\.woff2\) ?format\("woff2"\),')
 
 
 def lighten_figures(html: Path) -> dict[str, str]:
-    """Heavy PNGs of the site become WebP; old name → new name, for the pages."""
+    """PNGs of the site become WebP; old name → new name, for the pages."""
     renamed = {}
     for path in sorted((html / "_images").glob("*.png")):
-        if path.stat().st_size > HEAVY:
-            new = path.with_suffix(".webp")
-            Image.open(path).save(new, quality=QUALITY, method=4)
-            path.unlink()
-            renamed[f"_images/{path.name}"] = f"_images/{new.name}"
+        new = path.with_suffix(".webp")
+        with Image.open(path) as picture:
+            new.write_bytes(as_webp(picture))
+        path.unlink()
+        renamed[f"_images/{path.name}"] = f"_images/{new.name}"
     return renamed
+
+
+def as_webp(picture: Image.Image) -> bytes:
+    """A file that is small: a chart loses nothing, a heavy picture little."""
+    file = io.BytesIO()
+    picture.save(file, "WEBP", lossless=True)
+    if file.tell() > HEAVY:
+        file = io.BytesIO()
+        picture.save(file, "WEBP", quality=QUALITY, method=4)
+    return file.getvalue()
 
 
 def lighten_styles(static: Path) -> None:

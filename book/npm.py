@@ -1,4 +1,4 @@
-"""One file out of a package of npm's registry, fetched once and kept in build/npm."""
+"""Packages of npm's registry, fetched once and kept in build/npm."""
 
 from __future__ import annotations
 
@@ -37,3 +37,25 @@ def npm_file(package: str, member: str) -> Path | None:
             with contextlib.suppress(OSError):
                 (Path(scratch) / "package").rename(folder)
     return folder / member
+
+
+def npm_package(package: str) -> Path | None:
+    """Folder where a package is installed with all it needs; None without npm or registry.
+
+    Args:
+        package: with its version.
+    """
+    folder = KEPT / f"installed+{package.replace('/', '+')}"
+    if not folder.exists():
+        if shutil.which("npm") is None:
+            return None
+        KEPT.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=KEPT) as scratch:
+            command = ["npm", "install", "--silent", "--no-audit", "--no-fund",
+                       "--ignore-scripts", "--prefix", scratch, package]  # fmt: skip
+            if subprocess.run(command, capture_output=True).returncode:
+                return None
+            with contextlib.suppress(OSError):
+                Path(scratch).rename(folder)
+            Path(scratch).mkdir(exist_ok=True)  # for its own end
+    return folder

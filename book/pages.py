@@ -71,12 +71,14 @@ def collect(executed: Path, status: dict) -> bool:
         "*.ipynb", "*.py", "*.toml", "experiments", "__pycache__"
     )
     shutil.copytree(BOOK, PAGES, ignore=skipped)
+    explorers = photo_page.put(PAGES)
     minutes = {}
     for source in notebooks():
         path, name = executed / source.name, source.stem
         ran = path.exists() and name in status
         notebook = nbformat.read(path if ran else source, 4)
         minutes[name] = reading_minutes(notebook)
+        photo_page.add_to(notebook, name, explorers)
         if ran:
             say_how_long(notebook, name, minutes[name], status[name])
         nbformat.write(notebook, PAGES / source.name)
@@ -87,7 +89,6 @@ def collect(executed: Path, status: dict) -> bool:
     with (PAGES / "status.md").open("a", encoding="utf8") as page:
         page.write(status_table(minutes, status))
     face.fetch_fonts(PAGES / "vendor")
-    photo_page.put(PAGES)
     write_config()
     return minutes.keys() <= status.keys()
 

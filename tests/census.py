@@ -23,6 +23,7 @@ class Census:
     figures: int = 0
     explorers: int = 0
     photographs: int = 0
+    tables: int = 0
     texts: int = 0
     answers: int = 0
 
@@ -50,6 +51,8 @@ def count(path):
                 found.photographs += "photograph" in tags
             elif "text/html" in data:
                 found.explorers += 1
+            elif "text/markdown" in data:
+                found.tables += 1
             elif "text" in output or "text/plain" in data:
                 found.texts += 1
     return found

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "book"))
 
 import execute
+import lighter
+import mending
 
 import build
 import pages
@@ -210,3 +213,16 @@ def test_a_status_that_cannot_be_written_leaves_the_old_one(folders, monkeypatch
     with pytest.raises(TypeError):
         build.write_status({"a": {"seconds": object()}})
     assert build.read_status() == {"a": {"seconds": 1}}
+
+
+def test_figures_become_light_and_shrink_on_a_phone(tmp_path):
+    folder = tmp_path / "_images"
+    folder.mkdir()
+    Image.new("RGB", (400, 200), "white").save(folder / "a.png")
+    text = '<p><img src="_images/a.png" style="width: 200px; height: 100px;" /></p>'
+    for old, new in lighter.lighten_figures(tmp_path).items():
+        text = text.replace(old, new)
+    size = 'width="200" height="100"'
+    assert mending.mend(text) == f'<p><img src="_images/a.webp" {size} /></p>'
+    assert [path.name for path in folder.iterdir()] == ["a.webp"]
+    assert Image.open(folder / "a.webp").size == (400, 200)

@@ -34,7 +34,9 @@ def test_parts_lie_end_to_end():
 def test_signed_tables_are_white_at_zero():
     axes = show_signed(np.array([[-2.0, 0.0], [1.0, 2.0]]), ["r", "s"], ["c", "d"])
     assert axes.images[0].get_clim() == (-2, 2)
-    assert texts(axes) == ["-2.0", "+0.0", "+1.0", "+2.0"]
+    assert texts(axes) == ["-2", "0", "+1", "+2"]
+    axes = show_signed(np.array([[-0.5, 1.0]]), ["r"], ["c", "d"])
+    assert texts(axes) == ["-0.5", "+1.0"]
 
 
 def test_a_spread_counts_everything():
@@ -54,3 +56,26 @@ def test_numbers_are_kept_for_the_book_and_shown_in_a_live_notebook(monkeypatch)
     monkeypatch.delenv("WEAKTR_WIDGETS")
     noted.note(best_head="layer 3", gain="2 points")
     assert shown == [({"text/plain": "best head: layer 3\ngain: 2 points"}, {"raw": True})]
+
+
+def test_a_table_is_set_by_the_page_and_readable_without_one(monkeypatch):
+    shown = []
+    monkeypatch.setattr(noted, "show", lambda data, **_: shown.append(data))
+    noted.table([["epochs", 60], ["rate", "4e-05"]], ["step 1", "voc12"])
+    (data,) = shown
+    rows = [line.strip("|").split("|") for line in data["text/markdown"].splitlines()]
+    assert [[cell.strip() for cell in row] for row in (rows[0], *rows[2:])] == [
+        ["step 1", "voc12"],
+        ["epochs", "60"],
+        ["rate", "4e-05"],
+    ]
+    assert "epochs" in data["text/plain"] and "|" not in data["text/plain"]
+
+
+def test_names_of_dots_that_coincide_do_not_cover_each_other():
+    places = {f"name {n}": (1 + 0.001 * n, 1) for n in range(4)} | {"far": (9, 9)}
+    axes = show_points(places, "x", "y")
+    axes.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    for number, box in enumerate(boxes):
+        assert not box.count_overlaps(boxes[:number] + boxes[number + 1 :])

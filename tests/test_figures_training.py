@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from weaktr_core.figures import training as plots
+from weaktr_core.figures.style import SIGNED
 
 matplotlib.use("Agg")
 STAGES = ("coarse_cam", "cross_attention", "cam", "fine_cam")
@@ -82,3 +83,10 @@ def test_ablation_does_not_blow_up_small_differences():
     axes = plots.show_ablation({"one": [60.0], "other": [60.1]}, least=3.0)
     low, high = axes.get_xlim()
     assert abs(high - low - 3) < 1e-9 and low < 60.0 < 60.1 < high
+
+
+def test_head_weights_below_zero_are_drawn_around_white():
+    axes = plots.show_head_weights(WEIGHTS[0] - WEIGHTS[0].mean())
+    (shown,) = axes.images
+    assert shown.get_cmap().name == SIGNED
+    assert shown.norm.vmin == -shown.norm.vmax == -abs(WEIGHTS[0] - WEIGHTS[0].mean()).max()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -355,3 +356,24 @@ def test_two_on_a_page_share_one_network(model, opened, tmp_path):
     assert page.evaluate("Object.keys(globalThis.weaktrWorkers).length") == 1
     ids = page.locator(".wt [id]").evaluate_all("all => all.map((e) => e.id)")
     assert len(ids) == len(set(ids))
+
+
+def test_inside_a_chapter_one_tab_is_enough(opened, tmp_path):
+    """Without attention between patches heads are asked from class tokens; a link leads on."""
+    model = tiny_model(refine="features")
+    model.statistics = ((0.5,) * 3, (0.25,) * 3)
+    model.notes["classes"] = NAMES
+    packed = write_network(model, tmp_path / "_static" / "network")
+    light = sample(model, PHOTO, name="one", credit="by us") | dict(patchRows=None)
+    explorer = your_photo(packed, [light], tab="heads")
+    explorer.state |= dict(only="all.html")
+    page = opened(f"<main><h1>One</h1>{explorer._repr_html_()}</main>")
+    assert page.locator("[role=tab]").count() == 0
+    page.locator(".wt-big canvas").click(position={"x": 5, "y": 5})
+    assert "seen from the class token" in page.locator(".wt").inner_text()
+    link = page.get_by_role("link", name="a page of its own").get_attribute("href")
+    assert link.startswith("all.html#wt-your-photo?tab=heads&")
+    load(page)
+    page.locator(".wt-say").filter(has_text=re.compile("^$")).wait_for()
+    page.locator(".wt-big canvas").click(position={"x": 5, "y": 5})
+    assert "patch row 1, column 1" in page.locator(".wt").inner_text()

@@ -31,6 +31,7 @@ def run(script, tmp_path, **given):
         "mixing",
         "features",
         "picture",
+        "sound",
     )
     imports = [f"import * as {n} from '{(FOLDER / f'{n}.js').as_uri()}';" for n in names]
     path = tmp_path / "script.mjs"
@@ -170,3 +171,10 @@ def test_grids_have_the_shape_of_the_photo(tmp_path):
         assert (h, w) == patch_grid(height, width, 144)
         assert 72 < h * w <= 144
         assert abs(np.log(w * height / (h * width))) < 0.2
+
+
+def test_a_map_sounds_as_it_looks(tmp_path):
+    """The lowest row is the lowest note, columns follow in time, faint is silent."""
+    values = [[0, 0, 4.0], [2, 0, 0.1]]
+    script = "return sound.notesOf(given.values.flat(), [2, 3]);"
+    assert run(script, tmp_path, values=values) == [[0.5, 0, 0], [0, 0, 1]]

@@ -12,7 +12,7 @@ from weaktr_core.__main__ import main
 from weaktr_core.commands.segment import find_photos
 from weaktr_core.data.files import read_mask
 from weaktr_core.data.scenes.scenes import CLASSES, scene
-from weaktr_core.labels.photos import enlarge
+from weaktr_core.labels.photos import Segmented, believed, enlarge
 
 SMALL = ["--preset", "smoke", "--set", "epochs=1", "precision=no", "img_size=48"]
 
@@ -57,6 +57,21 @@ def test_a_cam_network_writes_mask_overlay_and_explorer(runs, photo, tmp_path, c
     assert "token of" in (out / "explorers" / "one.html").read_text("utf8")
     said = capsys.readouterr().out
     assert re.search(r"one: \w+ \(\d+ % likely, \d+ % of the pixels\)", said)
+
+
+@pytest.mark.parametrize(
+    ("likely", "taken"),
+    [([0.6, 0.2, 0.7], [2, 0]), ([0.05, 0.3], [1]), ([0.05, 0.02], []), ([0.3], [])],
+)
+def test_the_likeliest_class_is_taken_unless_nothing_is_likely(likely, taken):
+    found = believed(likely)
+    assert found == {k: likely[k] for k in taken} and list(found) == taken
+
+
+def test_a_photo_of_nothing_known_says_so():
+    nothing = Segmented(np.zeros((4, 4), np.uint8), {}, (1, 0.06))
+    (said,) = nothing.phrases(["cat", "aeroplane"])
+    assert "nothing known is likely" in said and "aeroplane, 6 %" in said
 
 
 def test_given_tags_are_taken_for_granted(runs, photo, tmp_path, capsys):

@@ -8,14 +8,18 @@ import torch
 from parity_model import stored
 from safetensors.torch import load_file
 
+from weaktr_core.__main__ import main
 from weaktr_core.config import SEG_PRESETS, SegConfig, preset, seg_preset
 from weaktr_core.data import DataError, Scenes
 from weaktr_core.data.files import read_mask
 from weaktr_core.data.masked import MaskedTensors, SegTransform, capped_crop
+from weaktr_core.errors import WeakTrError
 from weaktr_core.labels.crf import CRF_PRESETS, crf_available
+from weaktr_core.networks.cam import WeakTr
 from weaktr_core.recipes import label_scenes, retrain_or_load, train_or_load
 from weaktr_core.scores.masks import evaluate_segmenter
 from weaktr_core.scores.metrics import ConfusionMatrix
+from weaktr_core.train.runs import Run
 from weaktr_core.train.seg import SegStage, build_segmenter, poly, train_seg
 
 TRAIN, VAL = Scenes(24, 64, 0), Scenes(10, 64, 1)
@@ -150,3 +154,40 @@ def test_scenes_are_labelled_and_retrained_once(tmp_path, monkeypatch):
     assert retrain_or_load(config, cams).folder == run.folder  # found again
     bound = retrain_or_load(config, cams, labels="true")
     assert bound.folder != run.folder and bound.history[-1]["miou"]["network"] > 0
+
+
+def test_an_encoder_that_step_1_trained_is_taken_over_and_left_alone(tmp_path):
+    shape = {"embed_dim": 48, "depth": 3, "num_heads": 3}
+    cam = WeakTr.from_timm(
+        "vit_tiny_patch16_224", 10, img_size=64, vit_options=shape, adapters=2
+    )
+    for name, parameter in cam.backbone.vit.named_parameters():
+        if name.endswith(".up"):
+            torch.nn.init.normal_(parameter)
+    frozen = CONFIG.changed(adapters=2, encoder_factor=0.0, epochs=1)
+    run = train_seg(frozen, TRAIN, VAL, tmp_path / "a", start=cam)
+    learned, theirs = run.load(), cam.backbone
+    for ours, other in [
+        (learned.vit.blocks, theirs.vit.blocks),
+        (learned.vit.patch_embed, theirs.vit.patch_embed),
+        (learned.norm, theirs.norm),
+    ]:
+        pairs = zip(ours.state_dict().items(), other.state_dict().items(), strict=True)
+        assert all(a[0] == b[0] and torch.equal(a[1], b[1]) for a, b in pairs)
+    with pytest.raises(WeakTrError, match="adapters of rank 0, came rank 2"):
+        train_seg(CONFIG, TRAIN, VAL, tmp_path / "b", start=cam)
+
+
+def test_the_command_starts_from_a_run_of_step_1(tmp_path, capsys):
+    small = ["--data", "scenes:8", "--preset", "smoke", "--set", "epochs=1", "img_size=48"]
+    cam, seg, other = (str(tmp_path / name) for name in ("cam", "seg", "other"))
+    assert main(["train-cam", "--run", cam, *small]) == 0
+    second = ["train-seg", "--labels", "true", *small, "short_side=48", "encoder_factor=0"]
+    assert main([*second, "--run", seg, "--start", cam]) == 0
+    theirs = load_file(Run(cam).best)
+    ours = load_file(Run(seg).best)
+    blocks = [name for name in ours if name.startswith("vit.blocks.")]
+    assert blocks and all(torch.equal(ours[n], theirs[f"backbone.{n}"]) for n in blocks)
+    assert json.loads((Run(seg).folder / "config.json").read_text())["start"] == cam
+    assert main([*second, "--run", other, "--start", seg]) == 1
+    assert "expected a run of train-cam" in capsys.readouterr().err

@@ -19,6 +19,7 @@ from weaktr_core.labels.making import make_cams, make_masks
 from weaktr_core.labels.recipe import LabelRecipe, label_free_threshold
 from weaktr_core.labels.views import make_views
 from weaktr_core.networks.checkpoints import load_checkpoint
+from weaktr_core.networks.inference import fast_inference
 from weaktr_core.runtime import cache_dir, default_device, write_json
 from weaktr_core.scores.labels import measure_masks
 from weaktr_core.train.cam import train_cam
@@ -54,7 +55,8 @@ def label_scenes(cam_run: Run, scales: Sequence[float] = (1.0,)) -> Path:
     config = CamConfig.from_dict(cam_run.config)
     train, _ = scenes(config)
     model = load_checkpoint(cam_run.best).to(default_device())
-    make_cams(model, train, folder / "cams", views=make_views(scales))
+    with fast_inference(model):
+        make_cams(model, train, folder / "cams", views=make_views(scales))
     scores = (scores for scores, _ in read_cams(train, folder / "cams"))
     crf = CRF_PRESETS["voc-cam"] if crf_available() else None
     recipe = LabelRecipe(label_free_threshold(scores), crf)

@@ -26,7 +26,7 @@ from weaktr_core.config import CamConfig
 from weaktr_core.data import Sample, TaggedDataset, open_dataset
 from weaktr_core.labels.views import tagged_scores
 from weaktr_core.method.fusion import build_fusion
-from weaktr_core.method.grid import map_to_image
+from weaktr_core.method.grid import Size, map_to_image
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.checkpoints import load_checkpoint
 from weaktr_core.runtime import write_json
@@ -156,7 +156,7 @@ def measure(
     data: TaggedDataset,
 ) -> tuple[dict[str, Sweep], list[Sweep]]:
     """A sweep for each variant, and for each head alone, layer slow."""
-    classes = len(data.classes)
+    classes, patch = len(data.classes), model.backbone.patch_size
     counters = {name: SweepCounter(THRESHOLDS, classes) for name in variants}
     pairs = list(np.ndindex(*model.backbone.shape[:2]))
     alone = [SweepCounter(THRESHOLDS, classes) for _ in pairs]
@@ -165,20 +165,20 @@ def measure(
         gradient, tokens = grad_cam(model, images, tags)
         seen = Seen(model, tokens, gradient)
         for name, variant in variants.items():
-            count(counters[name], variant(seen), batch, model)
+            count(counters[name], variant(seen), batch, patch)
         for counter, (layer, head) in zip(alone, pairs, strict=True):
-            count(counter, seen.alone(layer, head), batch, model)
+            count(counter, seen.alone(layer, head), batch, patch)
     swept = {name: counter.sweep for name, counter in counters.items()}
     return swept, [counter.sweep for counter in alone]
 
 
-def count(counter: SweepCounter, maps: Tensor, batch: list[Sample], model: WeakTr) -> None:
+def count(counter: SweepCounter, maps: Tensor, batch: list[Sample], patch: Size) -> None:
     """Add the raw maps (B, K, h, w) of a batch to a sweep."""
     for sample, raw in zip(batch, maps, strict=True):
         assert sample.mask is not None
         kept = np.flatnonzero(sample.tags)
         size = (sample.mask.shape[0], sample.mask.shape[1])
-        large = map_to_image(raw[None, kept], size, model.backbone.patch_size)[0]
+        large = map_to_image(raw[None, kept], size, patch)[0]
         values, _ = tagged_scores(large, np.ones(len(kept)))
         if float(raw.max()) == float(raw.min()):  # no map at all: all is the first tag
             values = np.ones_like(values)

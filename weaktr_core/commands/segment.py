@@ -44,7 +44,7 @@ def add_segment(commands) -> None:
         "train-cam, explorers/NAME.html (what every attention head sees). "
         "Nobody has tagged a new photo, so a network of train-cam says itself what is "
         "in it: every class that its patch classifier gives a probability of 0.5 or "
-        "more, and always the likeliest one. --tags says it instead. A network of "
+        "more, and the likeliest one from 0.1 on. --tags says it instead. A network of "
         "train-seg gives each pixel its likeliest class; there --tags rules out all "
         "other classes.",
         [
@@ -88,9 +88,9 @@ def add_segment(commands) -> None:
         "--export",
         nargs="+",
         default=[],
-        choices=["coco", "label-studio", "csv"],
-        help="also write the masks for other tools: coco.json (CVAT imports it, too), "
-        "label-studio.json, areas.csv",
+        choices=["coco", "label-studio", "cvat", "csv"],
+        help="also write the masks for other tools: coco.json, label-studio.json, cvat.xml "
+        "(CVAT for images 1.1), areas.csv",
     )
     command.add_argument(
         "--explorers",

@@ -13,6 +13,7 @@ from .maps import show_overlay as show_overlay
 from .maps import show_patches as show_patches
 from .maps import show_strip as show_strip
 from .noted import note as note
+from .noted import table as table
 from .segmentation import save_confusion as save_confusion
 from .segmentation import save_overlay as save_overlay
 from .segmentation import show_clipping as show_clipping

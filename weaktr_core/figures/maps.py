@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
-from weaktr_core.figures.style import HEAT, class_colours, new_grid
+from weaktr_core.figures.style import HEAT, SIGNED, class_colours, new_grid
 
 MARK = "#56e0ff"  # a query patch: a colour that neither photos nor HEAT contain
 
@@ -153,7 +153,7 @@ def show_agreement(agreement: np.ndarray, heads: int, title: str = "") -> Axes:
         title: above it.
     """
     axes = new_grid(1, 1, 4.2, gap=-0.5)[0, 0]
-    shown = axes.imshow(agreement, cmap=HEAT)
+    shown = axes.imshow(agreement, cmap=SIGNED, vmin=-1, vmax=1)
     layers = len(agreement) // heads
     axes.axis("on")
     axes.set_xticks(range(0, layers * heads, heads), range(1, layers + 1), fontsize=7)
@@ -161,7 +161,7 @@ def show_agreement(agreement: np.ndarray, heads: int, title: str = "") -> Axes:
     axes.set_xlabel("layer", fontsize=8)
     axes.set_ylabel("layer", fontsize=8)
     axes.set_title(title, fontsize=9)
-    axes.figure.colorbar(shown, ax=axes, fraction=0.046)
+    axes.figure.colorbar(shown, ax=axes, fraction=0.046).ax.tick_params(labelsize=7)
     return axes
 
 

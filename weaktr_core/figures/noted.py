@@ -1,9 +1,12 @@
-"""Numbers that the prose needs: kept by a cell, shown by a sentence."""
+"""Numbers that are read: kept by a cell for a sentence, or set in a table."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
+
+from tabulate import tabulate
 
 PREFIX = "application/papermill.record/"
 
@@ -23,6 +26,13 @@ def note(**numbers: str) -> None:
     for name, text in numbers.items():
         told = {"name": name.replace("_", "-"), "mime_prefix": PREFIX}
         show({f"{PREFIX}text/plain": repr(text)}, raw=True, metadata={"scrapbook": told})
+
+
+def table(rows: Sequence[Sequence], heads: Sequence[str]) -> None:
+    """Show a table, as the page or the notebook sets its tables."""
+    told = {"text/markdown": "pipe", "text/plain": "simple"}
+    texts = {m: tabulate(rows, heads, tablefmt=f) for m, f in told.items()}
+    show(texts, raw=True)
 
 
 def show(data: dict[str, str], **more: Any) -> None:

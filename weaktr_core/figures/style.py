@@ -9,6 +9,9 @@ from matplotlib.axes import Axes
 HEAT = "magma"
 """Every heat map: perceptually even, readable in grey and without red-green vision."""
 
+SIGNED = "RdBu_r"
+"""Every map of signed numbers: red above zero, blue below, white at zero."""
+
 PALETTE = np.array(
     [
         (0, 0, 0),

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from weaktr_core.figures.style import HEAT, LINES, new_axes, new_grid
+from weaktr_core.figures.style import HEAT, LINES, SIGNED, new_axes, new_grid
 
 
 def show_curves(
@@ -41,6 +41,8 @@ def show_bars(
     names = list(values)
     bars = axes.barh(names, [values[n] for n in names], color=LINES[0])
     axes.bar_label(bars, fmt="%.4g", padding=3, fontsize=8)
+    if min(values.values()) < 0:
+        axes.margins(x=0.2)  # room for numbers beside the names
     axes.invert_yaxis()
     axes.set_xlabel(xlabel)
     return axes
@@ -91,14 +93,15 @@ def show_head_weights(
     """Head weights (L, H) as a table of colours: layers down, heads across.
 
     Args:
-        weights: (L, H).
+        weights: (L, H); where one is below zero, white is zero.
         title: above it.
         axes: to draw into.
         top: value of the brightest colour; give it to compare several tables.
     """
     axes = axes or new_axes(2.8, 4.2)
-    top = top if top is not None else float(weights.max())
-    shown = axes.imshow(weights, cmap=HEAT, vmin=0, vmax=top, aspect="auto")
+    top = top if top is not None else float(np.abs(weights).max())
+    cmap, least = (SIGNED, -top) if weights.min() < 0 else (HEAT, 0.0)
+    shown = axes.imshow(weights, cmap=cmap, vmin=least, vmax=top, aspect="auto")
     layers, heads = weights.shape
     axes.set_xticks(range(heads), [str(n + 1) for n in range(heads)], fontsize=7)
     axes.set_yticks(range(layers), [str(n + 1) for n in range(layers)], fontsize=7)
@@ -106,7 +109,7 @@ def show_head_weights(
     axes.set_ylabel("layer", fontsize=8)
     axes.set_title(title, fontsize=9)
     axes.axis("on")
-    axes.figure.colorbar(shown, ax=axes, fraction=0.08)
+    axes.figure.colorbar(shown, ax=axes, fraction=0.08).ax.tick_params(labelsize=7)
     return axes
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from weaktr_core.errors import WeakTrError
 from weaktr_core.method.attention import TimmViT
 from weaktr_core.method.decoder import MaskTransformer
 from weaktr_core.method.grid import Size, grid_size, map_to_image, pad_to_patches
 from weaktr_core.networks.adapters import adapt
 from weaktr_core.networks.backbone import accept_any_size, take_final_norm
 from weaktr_core.networks.network import Network
+
+if TYPE_CHECKING:
+    from weaktr_core.networks.cam import WeakTr
 
 
 class Segmenter(Network):
@@ -48,6 +52,25 @@ class Segmenter(Network):
         self.decoder = MaskTransformer(
             num_classes + 1, vit.embed_dim, **self.options["decoder"]
         )
+
+    def start_from(self, cam: WeakTr) -> None:
+        """Take over the transformer that step 1 has trained, its class tokens aside.
+
+        The paper starts step 2 from the backbone's own weights instead.
+
+        Raises:
+            WeakTrError: where step 1 has another backbone, or adapters of another rank.
+        """
+        theirs, norm = cam.backbone.vit, cam.backbone.norm.state_dict()
+        try:
+            self.vit.patch_embed.load_state_dict(theirs.patch_embed.state_dict())
+            self.vit.blocks.load_state_dict(theirs.blocks.state_dict())
+            self.norm.load_state_dict(norm or self.norm.state_dict())
+        except RuntimeError:
+            raise WeakTrError(
+                "start: expected a network of step 1 with this backbone and adapters of "
+                f"rank {self.options['adapters']}, came rank {cam.options['adapters']}"
+            ) from None
 
     @property
     def patch_size(self) -> Size:

@@ -2,6 +2,38 @@
 
 import { drawMap, headName, make, toBytes } from "../widgets/shared.js";
 
+/** One head: a small map that is a button, with a short note below. */
+function cellOf(i, heads, { choose, peek, walk }) {
+  const canvas = make("canvas");
+  const note = make("span", { class: "wt-cell-note" });
+  const name = headName(i, heads);
+  const attributes = {
+    type: "button",
+    title: name,
+    "aria-label": name,
+    onclick: () => choose(i),
+    onpointerenter: (event) => event.pointerType === "mouse" && peek(i),
+    onpointerleave: () => peek(null),
+    onfocus: () => press.matches(":focus-visible") && peek(i),
+    onblur: () => peek(null),
+    onkeydown: (event) => walk(event, i),
+  };
+  const press = make("button", attributes, canvas, note);
+  return { canvas, note, press, name };
+}
+
+/** Where a key leads from the i-th head; undefined for other keys. */
+function nextHead(key, i, heads, last) {
+  return {
+    ArrowLeft: i - 1,
+    ArrowRight: i + 1,
+    ArrowUp: i - heads,
+    ArrowDown: i + heads,
+    Home: 0,
+    End: last,
+  }[key];
+}
+
 /**
  * The grid.
  *
@@ -12,56 +44,15 @@ import { drawMap, headName, make, toBytes } from "../widgets/shared.js";
  *   where some part of the key has changed; a note is a short text or "".
  */
 export function headsGrid({ layers, heads }, choose, peek) {
-  const cells = Array.from({ length: layers * heads }, (_, i) => {
-    const canvas = make("canvas");
-    const note = make("span", { class: "wt-cell-note" });
-    const name = headName(i, heads);
-    const press = make(
-      "button",
-      {
-        type: "button",
-        title: name,
-        "aria-label": name,
-        onclick: () => choose(i),
-        onpointerenter: (event) => event.pointerType === "mouse" && peek(i),
-        onpointerleave: () => peek(null),
-        onfocus: () => press.matches(":focus-visible") && peek(i),
-        onblur: () => peek(null),
-        onkeydown: (event) => walk(event, i),
-      },
-      canvas,
-      note,
-    );
-    return { canvas, note, press, name };
-  });
-
   function walk(event, i) {
-    const last = cells.length - 1;
-    const next = {
-      ArrowLeft: i - 1,
-      ArrowRight: i + 1,
-      ArrowUp: i - heads,
-      ArrowDown: i + heads,
-      Home: 0,
-      End: last,
-    }[event.key];
+    const next = nextHead(event.key, i, heads, cells.length - 1);
     if (next === undefined) return;
     event.preventDefault();
     cells[next]?.press.focus();
   }
-
-  const axis = (text) => make("span", { class: "wt-axis", "aria-hidden": "true" }, text);
-  const element = make(
-    "div",
-    { class: "wt-grid wt-all-heads", role: "group", "aria-label": "all heads" },
-    axis(""),
-    ...Array.from({ length: heads }, (_, h) => axis(String(h + 1))),
-    ...cells.flatMap(({ press }, i) =>
-      i % heads ? [press] : [axis(String(i / heads + 1)), press],
-    ),
+  const cells = Array.from({ length: layers * heads }, (_, i) =>
+    cellOf(i, heads, { choose, peek, walk }),
   );
-  element.style.gridTemplateColumns = `18px repeat(${heads}, minmax(0, 1fr))`;
-
   let drawn = null; // what the maps show
   function show(key, rowOf, grid, chosen, noteOf = () => "") {
     const anew = drawn === null || key.some((part, i) => part !== drawn[i]);
@@ -74,5 +65,21 @@ export function headsGrid({ layers, heads }, choose, peek) {
       press.setAttribute("tabindex", i === chosen ? "0" : "-1");
     });
   }
-  return { element, show };
+  return { element: table(cells, heads), show };
+}
+
+/** The cells in rows, a number at each row and column. */
+function table(cells, heads) {
+  const axis = (text) => make("span", { class: "wt-axis", "aria-hidden": "true" }, text);
+  const element = make(
+    "div",
+    { class: "wt-grid wt-all-heads", role: "group", "aria-label": "all heads" },
+    axis(""),
+    ...Array.from({ length: heads }, (_, h) => axis(String(h + 1))),
+    ...cells.flatMap(({ press }, i) =>
+      i % heads ? [press] : [axis(String(i / heads + 1)), press],
+    ),
+  );
+  element.style.gridTemplateColumns = `18px repeat(${heads}, minmax(0, 1fr))`;
+  return element;
 }

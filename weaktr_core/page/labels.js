@@ -72,3 +72,22 @@ export function agreement(a, b) {
   }
   return either ? both / either : 1;
 }
+
+/**
+ * Intersection over union of each label that either mask has, and their mean.
+ *
+ * @returns {mean, each}, `each` of [label, IoU] pairs, the background first.
+ */
+export function meanIou(truth, found) {
+  const [both, either] = [new Map(), new Map()];
+  const count = (map, label) => map.set(label, (map.get(label) ?? 0) + 1);
+  for (let i = 0; i < truth.length; i++) {
+    count(either, truth[i]);
+    if (truth[i] === found[i]) count(both, truth[i]);
+    else count(either, found[i]);
+  }
+  const each = [...either.keys()]
+    .sort((a, b) => a - b)
+    .map((label) => [label, (both.get(label) ?? 0) / either.get(label)]);
+  return { mean: each.reduce((sum, [, iou]) => sum + iou, 0) / each.length, each };
+}

@@ -40,13 +40,19 @@ export const PAGE_STYLE = `
   grid-template-columns: repeat(auto-fit, minmax(96px, 1fr)); }
 .wt-side { flex: 1 1 280px; min-width: 0; }
 .wt-acts { display: flex; flex-wrap: wrap; gap: 6px 8px; align-items: center; margin-bottom: 8px; }
-.wt .wt-acts button { min-height: 40px; }
+.wt .wt-acts button { min-height: 44px; }
 .wt-pair { display: flex; flex-wrap: wrap; gap: 10px; align-items: flex-start; }
 .wt .wt-pair canvas { flex: 0 1 auto; max-width: min(100%, 380px); max-height: 380px; touch-action: pan-y;
   border-radius: 4px; }
 @container (min-width: 560px) { .wt.wt-your_photo .wt-pair canvas { max-width: calc(50% - 5px); } }
 .wt-pair canvas:first-child { cursor: crosshair; }
 .wt .wt-colours, .wt .wt-others { grid-template-columns: repeat(auto-fill, minmax(110px, 150px)); }
+.wt .wt-main-button { max-width: 100%; }
+.wt-scenes .wt-main { margin-bottom: 12px; }
+.wt-scenes .wt-acts button { min-width: 44px; }
+.wt .wt-two { grid-template-columns: 1fr 1fr; margin-top: 0; }
+.wt-two canvas { image-rendering: auto; }
+.wt-verdict { font-weight: 600; margin: 8px 0; }
 .wt-link input { flex: 1 1 240px; min-width: 0; font: inherit; padding: 6px 8px; min-height: 44px; color: inherit;
   background: var(--wt-key); border: 1px solid var(--wt-edge); border-radius: 5px; }
 `;

@@ -2,6 +2,7 @@
 
 import {
   ARROWS,
+  button,
   choice,
   drawOverlay,
   headName,
@@ -15,6 +16,7 @@ import {
 } from "../widgets/shared.js";
 import { headsGrid } from "./heads_grid.js";
 import { fit } from "./masks.js";
+import { play } from "./sound.js";
 
 /** Index of the patch that the pointer is on. */
 export function pickPatch(event, canvas, [h, w]) {
@@ -23,18 +25,22 @@ export function pickPatch(event, canvas, [h, w]) {
   return within(y, h) * w + within(x, w);
 }
 
+/** The patch in the middle. */
+export const middleOf = ([h, w]) => Math.floor(h / 2) * w + Math.floor(w / 2);
+
 /** Where an arrow key leads from a patch; null for other keys. */
 export function stepPatch(event, from, [h, w]) {
   const move = ARROWS[event.key];
   if (!move) return null;
   event.preventDefault();
-  if (from === undefined) return Math.floor(h / 2) * w + Math.floor(w / 2);
+  if (from === undefined) return middleOf([h, w]);
   const within = (v, end) => Math.min(end - 1, Math.max(0, v));
   const y = within(Math.floor(from / w) + move[0], h);
   return y * w + within((from % w) + move[1], w);
 }
 
-export function headsPanel(view) {
+/** The large map, on the photo that is asked. */
+function bigMap(view) {
   const ask = (token) => view.set({ token });
   const big = make("canvas", {
     tabindex: "0",
@@ -45,93 +51,90 @@ export function headsPanel(view) {
     },
   });
   onDrag(big, (event) => ask(pickPatch(event, big, view.now().grid)));
-  let peeked = null;
-  let lifted = false;
-  const grid = headsGrid(
-    view.about,
-    (head) => view.set({ head }),
-    (i) => {
-      peeked = i;
-      drawBig();
-    },
-  );
-  const tokens = make("span");
-  const words = make("p", { class: "wt-note" });
-  const table = strongest();
-  const lift = (row) => (lifted ? row.map((v) => Math.sqrt(Math.max(v, 0))) : row);
+  return big;
+}
 
-  function drawBig() {
-    const photo = view.now();
-    const head = peeked ?? view.head;
-    const row = view.rowOf(head);
-    drawOverlay(
-      big,
-      photo.shown,
-      toBytes(lift(row)),
-      photo.grid,
-      view.askerNow().patch ?? null,
-    );
-    fit(big, photo);
-    const name = `${headName(head, view.about.heads)}, seen from ${view.askerName()}`;
-    words.textContent = `${photo.name}: ${name}.`;
-    big.setAttribute(
-      "aria-label",
-      `${words.textContent} Arrow keys move the patch that asks.`,
-    );
-    if (peeked === null) table.show(row, photo.grid, name);
-  }
+function drawBig(view, { big, words, table, now }) {
+  const photo = view.now();
+  const head = now.peeked ?? view.head;
+  const row = view.rowOf(head);
+  const marked = view.askerNow().patch ?? null;
+  drawOverlay(big, photo.shown, toBytes(now.lift(row)), photo.grid, marked);
+  fit(big, photo);
+  const name = `${headName(head, view.about.heads)}, seen from ${view.askerName()}`;
+  words.textContent = `${photo.name}: ${name}.`;
+  const keys = "Arrow keys move the patch that asks.";
+  big.setAttribute("aria-label", `${words.textContent} ${keys}`);
+  if (now.peeked === null) table.show(row, photo.grid, name);
+}
 
+/** Which token asks; its list is another one for each photo. */
+function askers(view) {
+  const element = make("span");
   let offered = null;
-  function drawTokens() {
+  const ask = (v) =>
+    view.set({ token: v === "patch" ? middleOf(view.now().grid) : Number(v) });
+  function draw() {
     const photo = view.now();
     if (offered !== photo) {
-      const options = photo.classes.map((k) => [-1 - k, `class token: ${view.names[k]}`]);
-      const middle =
-        Math.floor(photo.grid[0] / 2) * photo.grid[1] + Math.floor(photo.grid[1] / 2);
-      const field = choice(
-        "Seen from",
-        [...options, ["patch", "a patch (click the photo)"]],
-        "",
-        (v) => ask(v === "patch" ? middle : Number(v)),
-      );
-      tokens.replaceChildren(field);
+      const tokens = photo.classes.map((k) => [-1 - k, `class token: ${view.names[k]}`]);
+      const options = [...tokens, ["patch", "a patch (click the photo)"]];
+      element.replaceChildren(choice("Seen from", options, "", ask));
     }
     offered = photo;
     const { patch, k } = view.askerNow();
-    tokens.firstChild.show(patch === undefined ? -1 - k : "patch");
+    element.firstChild.show(patch === undefined ? -1 - k : "patch");
   }
+  return { element, draw };
+}
 
+function partsOf(view) {
+  const now = { peeked: null, lifted: false };
+  now.lift = (row) => (now.lifted ? row.map((v) => Math.sqrt(Math.max(v, 0))) : row);
+  const parts = {
+    now,
+    big: bigMap(view),
+    words: make("p", { class: "wt-note" }),
+    table: strongest(),
+    tokens: askers(view),
+  };
+  const peek = (i) => {
+    now.peeked = i;
+    drawBig(view, parts);
+  };
+  parts.grid = headsGrid(view.about, (head) => view.set({ head }), peek);
+  return parts;
+}
+
+export function headsPanel(view) {
+  const parts = partsOf(view);
+  const { now, big, words, table, tokens, grid } = parts;
   function draw() {
     const photo = view.now();
-    drawTokens();
+    tokens.draw();
     const { patch, k } = view.askerNow();
-    grid.show([photo, patch, k, lifted], (i) => lift(view.rowOf(i)), photo.grid, view.head);
-    drawBig();
+    const key = [photo, patch, k, now.lifted];
+    grid.show(key, (i) => now.lift(view.rowOf(i)), photo.grid, view.head);
+    drawBig(view, parts);
   }
+  const lifting = tick("Lift faint values", (checked) => {
+    now.lifted = checked;
+    draw();
+  });
+  const hear = button("Hear this map", () => play(view.rowOf(view.head), view.now().grid));
+  hear.title = "from left to right; higher rows are higher notes, more is louder";
+  const large = make("div", { class: "wt-big wt-stay" }, big, words);
+  const note = (...text) => make("p", { class: "wt-note" }, ...text);
   const element = make(
     "div",
     {},
-    make(
-      "div",
-      { class: "wt-bar" },
-      tokens,
-      tick("Lift faint values", (checked) => {
-        lifted = checked;
-        draw();
-      }),
-    ),
-    make(
-      "div",
-      { class: "wt-main" },
-      make("div", { class: "wt-big wt-stay" }, big, words),
-      grid.element,
-    ),
-    make("p", { class: "wt-note" }, heatLegend("no attention", "most of each map")),
-    make(
-      "p",
-      { class: "wt-note" },
+    make("div", { class: "wt-bar" }, tokens.element, lifting, hear),
+    make("div", { class: "wt-main" }, large, grid.element),
+    note(heatLegend("no attention", "most of each map")),
+    note(
       "Click the photo, or use the arrow keys on it, to ask from another patch. Rest the " +
-        "pointer on a small map to see it large; click to keep it.",
+        "pointer on a small map to see it large; click to keep it. " +
+        `${hear.textContent}: ${hear.title}.`,
     ),
     table,
   );

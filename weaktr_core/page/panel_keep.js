@@ -8,40 +8,35 @@ import { writeLink } from "./state_link.js";
 
 const LONGEST = 4000; // pixels of a saved mask's longer side
 
+const stem = (name) => name.replace(/\.[^.]*$/, "") || "photo";
+
+async function savePicture(view) {
+  const photo = view.now();
+  const canvas = make("canvas");
+  drawMask(canvas, view, photo, maskOf(view, photo, view.trial, 1200));
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  save(blob, `${stem(photo.name)}-mask-over-photo.png`);
+}
+
+async function saveMask(view) {
+  const photo = view.now();
+  const { labels, size } = maskOf(view, photo, view.trial, LONGEST);
+  save(await palettePng(labels, size, view.data.key.colours), `${stem(photo.name)}.png`);
+}
+
+function saveCoco(view) {
+  const ready = view.session.photos.filter((one) => one.ready).map((one) => one.ready);
+  const all = ready.map((photo) => ({
+    name: photo.name,
+    ...maskOf(view, photo, view.trial, LONGEST),
+  }));
+  const text = JSON.stringify(cocoJson(all, view.names));
+  save(new Blob([text], { type: "application/json" }), "masks.json");
+}
+
 export function keepPanel(view) {
-  const stem = (name) => name.replace(/\.[^.]*$/, "") || "photo";
-  const ready = () =>
-    view.session.photos.filter((one) => one.ready).map((one) => one.ready);
-  const link = make("input", {
-    type: "text",
-    readonly: "",
-    "aria-label": "link to this view",
-  });
-
-  async function picture() {
-    const photo = view.now();
-    const canvas = make("canvas");
-    const mask = maskOf(view, photo, view.trial, 1200);
-    drawMask(canvas, view, photo, mask);
-    const blob = await new Promise((resolve) => canvas.toBlob(resolve));
-    save(blob, `${stem(photo.name)}-mask-over-photo.png`);
-  }
-
-  async function mask() {
-    const photo = view.now();
-    const { labels, size } = maskOf(view, photo, view.trial, LONGEST);
-    save(await palettePng(labels, size, view.data.key.colours), `${stem(photo.name)}.png`);
-  }
-
-  function coco() {
-    const all = ready().map((photo) => ({
-      name: photo.name,
-      ...maskOf(view, photo, view.trial, LONGEST),
-    }));
-    const text = JSON.stringify(cocoJson(all, view.names));
-    save(new Blob([text], { type: "application/json" }), "masks.json");
-  }
-
+  const attributes = { type: "text", readonly: "", "aria-label": "link to this view" };
+  const link = make("input", attributes);
   async function copy() {
     link.select();
     try {
@@ -51,7 +46,6 @@ export function keepPanel(view) {
       view.say("Copy the marked link.");
     }
   }
-
   function draw() {
     link.value = location.href.split("#")[0] + writeLink(view);
   }
@@ -61,9 +55,9 @@ export function keepPanel(view) {
     make(
       "div",
       { class: "wt-bar" },
-      button("Save picture", picture),
-      button("Save mask (PNG, labels as VOC stores them)", mask),
-      button("Save all masks (COCO JSON)", coco),
+      button("Save picture", () => savePicture(view)),
+      button("Save mask (PNG, labels as VOC stores them)", () => saveMask(view)),
+      button("Save all masks (COCO JSON)", () => saveCoco(view)),
     ),
     make("div", { class: "wt-bar wt-link" }, link, button("Copy link", copy)),
     make(

@@ -8,11 +8,13 @@ import {
   make,
   percent,
   range,
+  strongest,
   toBytes,
 } from "../widgets/shared.js";
 import { headsGrid } from "./heads_grid.js";
 import { agreement } from "./labels.js";
 import { drawMask, fit, maskOf } from "./masks.js";
+import { classChoice } from "./panel_classes.js";
 import { BASES, changed, untouched } from "./setting.js";
 
 const MOST = 3; // largest weight of a head
@@ -22,176 +24,193 @@ const STRIP = [
   ["product", "CAM"],
   ["fine", "fine CAM"],
 ];
+const WHY =
+  "A head that is muted takes its whole share of the sum with it, and that may do more " +
+  "harm than losing what it knew. Its mean keeps the share and forgets the place; " +
+  "shuffled patches keep every value and forget where it was. If the mask suffers from " +
+  "silence alone, the head's content was not what mattered.";
 
-export function trialPanel(view) {
+/** Changes of the trial, and their undoing. */
+function changesOf(view) {
   const past = [];
   const set = (trial) => {
     past.push(view.trial);
     view.set({ trial });
   };
   const change = (what) => set(changed(view.trial, view.head, what));
-  const grid = headsGrid(
-    view.about,
-    (head) => view.set({ head }),
-    () => {},
-  );
-  const big = make("canvas", { role: "img" });
-  const words = make("p", { class: "wt-note" });
-  const strip = STRIP.map(([key, name]) => ({ key, name, canvas: make("canvas") }));
-  const others = make("div", { class: "wt-strip wt-others" });
+  const undo = () => past.length && view.set({ trial: past.pop() });
+  return { past, set, change, undo };
+}
+
+/** Weight and buttons of the chosen head. */
+function headActs(view, { set, change }) {
   const who = make("strong");
   const weight = range("Weight", { min: 0, max: MOST * 100, step: 5 }, (v) =>
     change({ weight: v / 100 }),
   );
-  const acts = {
-    mute: button("Mute", () => change({ weight: 0 })),
-    solo: button("Solo", () =>
-      set({ ...view.trial, solo: view.trial.solo === view.head ? -1 : view.head }),
-    ),
-    mean: button("Replace by its mean", () => toggleKind("mean")),
-    shuffle: button("Shuffle its patches", () => toggleKind("shuffle")),
-    back: button("As it was", () =>
-      set({ ...changed(view.trial, view.head, null), solo: -1 }),
-    ),
+  const replace = (kind) => () => {
+    const now = view.trial.changes[view.head]?.kind;
+    change({ kind: now === kind ? "itself" : kind });
   };
-  const toggleKind = (kind) =>
-    change({ kind: view.trial.changes[view.head]?.kind === kind ? "itself" : kind });
-  const undo = button("Undo", () => past.length && view.set({ trial: past.pop() }));
-  const reset = button("Start again", () => set(untouched(view.trial.base)));
-  const base = choice("Weights", Object.entries(BASES), view.trial.base, (v) =>
-    set(untouched(v)),
-  );
-  const shownClass = make("span");
-
-  function noteOf(i, setting) {
-    const { weight: w, kind } = setting[i];
-    if (view.trial.solo === i) return "solo";
-    if (!w) return view.trial.changes[i]?.weight === 0 ? "mute" : "0";
-    if (NOTES[kind]) return NOTES[kind];
-    return w.toFixed(1);
-  }
-
-  function drawActs(setting) {
+  const solo = () =>
+    set({ ...view.trial, solo: view.trial.solo === view.head ? -1 : view.head });
+  const back = () => set({ ...changed(view.trial, view.head, null), solo: -1 });
+  const presses = {
+    mute: button("Mute", () => change({ weight: 0 })),
+    solo: button("Solo", solo),
+    mean: button("Replace by its mean", replace("mean")),
+    shuffle: button("Shuffle its patches", replace("shuffle")),
+    back: button("As it was", back),
+  };
+  function draw(setting) {
     who.textContent = headName(view.head, view.about.heads);
     const { weight: w, kind } = setting[view.head];
     weight.show(Math.round(100 * w), w.toFixed(2));
-    acts.mute.setAttribute("aria-pressed", w === 0 && view.trial.solo < 0);
-    acts.solo.setAttribute("aria-pressed", view.trial.solo === view.head);
+    presses.mute.setAttribute("aria-pressed", w === 0 && view.trial.solo < 0);
+    presses.solo.setAttribute("aria-pressed", view.trial.solo === view.head);
     for (const name of ["mean", "shuffle"])
-      acts[name].setAttribute("aria-pressed", kind === name);
-    undo.setAttribute("aria-disabled", !past.length);
-    base.show(view.trial.base);
+      presses[name].setAttribute("aria-pressed", kind === name);
   }
+  const element = make(
+    "div",
+    { class: "wt-acts", role: "group", "aria-label": "the chosen head" },
+    who,
+    weight,
+    ...Object.values(presses),
+  );
+  return { element, draw };
+}
 
-  /** How far the mask is from the one of the learned weights. */
-  const compare = (photo, mask) => {
-    // with the same tags and threshold this one never changes
-    const key = JSON.stringify([photo.tags, view.threshold]);
-    if (photo.judged?.key !== key)
-      photo.judged = { key, labels: maskOf(view, photo, view.learned).labels };
-    return agreement(mask.labels, photo.judged.labels);
-  };
+/** What is written under a head's map. */
+function noteOf({ trial }, setting, i) {
+  const { weight: w, kind } = setting[i];
+  if (trial.solo === i) return "solo";
+  if (!w) return trial.changes[i]?.weight === 0 ? "mute" : "0";
+  return NOTES[kind] ?? w.toFixed(1);
+}
 
+/** How far a mask is from the one of the learned weights. */
+function compare(view, photo, mask) {
+  // with the same tags and threshold this one never changes
+  const key = JSON.stringify([photo.tags, view.threshold]);
+  if (photo.judged?.key !== key)
+    photo.judged = { key, labels: maskOf(view, photo, view.learned).labels };
+  return agreement(mask.labels, photo.judged.labels);
+}
+
+/** The same trial on the other photos, one by one, when nothing else is to be done. */
+function othersOf(view) {
+  const element = make("div", { class: "wt-strip wt-others" });
+  const { photos, open: openPhoto } = view.session;
   let waiting = null;
-  /** The other photos one by one, in moments when nothing else is to be done. */
-  function judgeOthers() {
+  let asked = false; // for all samples
+  function draw() {
     clearTimeout(waiting);
-    const open = view.session.photos.filter((one) => one.ready && one.ready !== view.now());
+    if (!asked) Promise.all(photos.map((_, i) => openPhoto(i))).then(draw);
+    asked = true;
+    const open = photos.filter((one) => one.ready && one.ready !== view.now());
     const shown = open.map(({ ready }) => {
       const canvas = make("canvas");
       const text = make("span", {}, ready.name);
       return { ready, canvas, text, box: make("div", {}, canvas, text) };
     });
-    others.replaceChildren(...shown.map((one) => one.box));
-    const trial = view.trial;
+    element.replaceChildren(...shown.map((one) => one.box));
+    const { trial } = view;
     const next = () => {
       const one = shown.shift();
       if (!one || trial !== view.trial) return;
       const mask = maskOf(view, one.ready, trial);
       drawMask(one.canvas, view, one.ready, mask);
-      one.text.textContent = `${one.ready.name}: ${percent(compare(one.ready, mask))}`;
+      one.text.textContent = `${one.ready.name}: ${percent(compare(view, one.ready, mask))}`;
       waiting = setTimeout(next);
     };
     waiting = setTimeout(next, 120);
   }
+  return { element, draw };
+}
 
-  function draw() {
+/** Mask, words and maps of the chosen photo. */
+function resultOf(view) {
+  const big = make("canvas", { role: "img" });
+  const words = make("p", { class: "wt-note" });
+  const table = strongest();
+  const strip = STRIP.map(([key, name]) => ({ key, name, canvas: make("canvas") }));
+  const pictures = strip.map(({ name, canvas }) =>
+    make("div", {}, canvas, make("span", {}, name)),
+  );
+  function draw(setting) {
     const photo = view.now();
     const k = view.classNow();
-    const setting = view.setting();
-    shownClass.replaceChildren(
-      choice(
-        "Maps of",
-        photo.tags.map((t) => [t, view.names[t]]),
-        k,
-        (v) => view.set({ shown: Number(v) }),
-      ),
-    );
     const maps = photo.mapsOf(k, setting);
     for (const { key, canvas } of strip) drawMap(canvas, toBytes(maps[key]), photo.grid);
     const mask = maskOf(view, photo, view.trial);
     drawMask(big, view, photo, mask);
     fit(big, photo);
-    const rowOf = (i) => view.rowOf(i, { k });
-    grid.show([photo, k], rowOf, photo.grid, view.head, (i) => noteOf(i, setting));
-    drawActs(setting);
-    const same = percent(compare(photo, mask));
+    const same = percent(compare(view, photo, mask));
     words.textContent = `${photo.name}: the mask agrees with that of the learned weights to ${same}.`;
     big.setAttribute("aria-label", words.textContent);
-    judgeOthers();
+    table.show(maps.fine, photo.grid, `${photo.name}: fine CAM of ${view.names[k]}`);
   }
+  const element = make(
+    "div",
+    { class: "wt-big wt-stay" },
+    big,
+    words,
+    make("div", { class: "wt-strip" }, ...pictures),
+  );
+  return { element, draw, table };
+}
 
+/** Which weights are changed, and the way back. */
+function trialBar(view, { past, set, undo }) {
+  const undoing = button("Undo", undo);
+  const reset = button("Start again", () => set(untouched(view.trial.base)));
+  const { base: now } = view.trial;
+  const base = choice("Weights", Object.entries(BASES), now, (v) => set(untouched(v)));
+  const shown = make("span");
+  function draw() {
+    shown.replaceChildren(classChoice(view));
+    undoing.setAttribute("aria-disabled", !past.length);
+    base.show(view.trial.base);
+  }
+  const element = make("div", { class: "wt-bar" }, base, shown, undoing, reset);
+  return { element, draw };
+}
+
+export function trialPanel(view) {
+  const changes = changesOf(view);
+  const [bar, acts] = [trialBar(view, changes), headActs(view, changes)];
+  const [result, others] = [resultOf(view), othersOf(view)];
+  const choose = (head) => view.set({ head });
+  const grid = headsGrid(view.about, choose, () => {});
+  function draw() {
+    const photo = view.now();
+    const k = view.classNow();
+    const setting = view.setting();
+    bar.draw();
+    result.draw(setting);
+    const rowOf = (i) => view.rowOf(i, { k });
+    const note = (i) => noteOf(view, setting, i);
+    grid.show([photo, k], rowOf, photo.grid, view.head, note);
+    acts.draw(setting);
+    others.draw();
+  }
+  const side = make("div", { class: "wt-side" }, acts.element, grid.element);
+  const same =
+    "The same setting on the other open photos, and how far each agrees with its learned one:";
   const element = make(
     "div",
     {},
-    make("div", { class: "wt-bar" }, base, shownClass, undo, reset),
-    make(
-      "div",
-      { class: "wt-main" },
-      make(
-        "div",
-        { class: "wt-big wt-stay" },
-        big,
-        words,
-        make(
-          "div",
-          { class: "wt-strip" },
-          ...strip.map(({ name, canvas }) =>
-            make("div", {}, canvas, make("span", {}, name)),
-          ),
-        ),
-      ),
-      make(
-        "div",
-        { class: "wt-side" },
-        make(
-          "div",
-          { class: "wt-acts", role: "group", "aria-label": "the chosen head" },
-          who,
-          weight,
-          ...Object.values(acts),
-        ),
-        grid.element,
-      ),
-    ),
-    make(
-      "p",
-      { class: "wt-note" },
-      "The same setting on the other open photos, and how far each agrees with its learned one:",
-    ),
-    others,
+    bar.element,
+    make("div", { class: "wt-main" }, result.element, side),
+    result.table,
+    make("p", { class: "wt-note" }, same),
+    others.element,
     make(
       "details",
       { class: "wt-note" },
       make("summary", {}, "Why a mean or a shuffle, and not only silence"),
-      make(
-        "p",
-        {},
-        "A head that is muted takes its whole share of the sum with it, and that may do more " +
-          "harm than losing what it knew. Its mean keeps the share and forgets the place; " +
-          "shuffled patches keep every value and forget where it was. If the mask suffers from " +
-          "silence alone, the head's content was not what mattered.",
-      ),
+      make("p", {}, WHY),
     ),
   );
   return { name: "trial", title: "Trial", element, draw };

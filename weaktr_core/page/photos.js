@@ -13,7 +13,7 @@ export async function openSample(sample, about) {
   const canvas = make("canvas", { width: image.naturalWidth, height: image.naturalHeight });
   canvas.getContext("2d").drawImage(image, 0, 0);
   const [patches, tokens] = await Promise.all([
-    unpackRows(sample.patchRows),
+    sample.patchRows && unpackRows(sample.patchRows), // in some chapters there are none
     unpackRows(sample.tokenRows),
   ]);
   const N = sample.grid[0] * sample.grid[1];
@@ -24,7 +24,7 @@ export async function openSample(sample, about) {
     ...sample,
     canvas,
     sample: true,
-    patchRows: Float32Array.from(expand(patches, N)),
+    patchRows: patches && Float32Array.from(expand(patches, N)),
     rowsOf: (k) => tokenRows.subarray(place(k) * one, (place(k) + 1) * one),
     evidenceOf: (k) => sample.evidence.slice(place(k) * N, (place(k) + 1) * N),
     affinity: sample.affinity && expand(await unpackRows(sample.affinity), N),
@@ -42,13 +42,14 @@ export async function openFile(file, id, about, ask, progress) {
   return look({ name: file.name || "photo", canvas, smaller }, id, about, ask, progress);
 }
 
-/** Let the network look at a photo that is there already: a sample, at its full size. */
-export async function look({ name, credit, canvas, smaller }, id, about, ask, progress) {
-  const grid = gridOf(canvas.width, canvas.height);
+/** Let the network look at a canvas that is there already; [h, w] patches, or as fits. */
+export async function look(given, id, about, ask, progress, wanted = null) {
+  const { name, credit, canvas, smaller } = given;
+  const grid = wanted ?? gridOf(canvas.width, canvas.height);
   const rgba = rgbaOf(canvas);
   const size = [canvas.height, canvas.width];
-  const given = { photo: id, rgba, size, grid };
-  const seen = await ask("look", given, [rgba.buffer], progress);
+  const asked = { photo: id, rgba, size, grid };
+  const seen = await ask("look", asked, [rgba.buffer], progress);
   const N = grid[0] * grid[1];
   const one = about.layers * about.heads * N;
   return photo(about, {

@@ -7,8 +7,11 @@ import { PictureError } from "./picture.js";
 
 const MOST = 8; // photos of the reader's; each keeps some 45 MB
 
-/** One worker a page and network: explorers of a page share it. */
-function sharedWorker({ network, wasm, worker }, progress) {
+/**
+ * One worker a page and network: explorers of a page share it. What it runs is the same
+ * for all networks, so one of a page's explorers brings it as `data.program`.
+ */
+function sharedWorker({ network }, progress) {
   globalThis.weaktrWorkers ??= {};
   const name = network.parts[0];
   globalThis.weaktrWorkers[name] ??= open().catch((error) => {
@@ -19,6 +22,7 @@ function sharedWorker({ network, wasm, worker }, progress) {
 
   async function open() {
     const bytes = await loadNetwork(network, progress);
+    const { worker, wasm } = globalThis.weaktrProgram;
     const ask = startWorker(worker);
     const kernel = Uint8Array.from(atob(wasm), (c) => c.charCodeAt(0));
     await ask("open", { wasm: kernel, bytes }, [bytes.buffer]);
@@ -27,7 +31,7 @@ function sharedWorker({ network, wasm, worker }, progress) {
 }
 
 /** What the worker knows a photo by. */
-function newId() {
+export function newId() {
   globalThis.weaktrPhotos = (globalThis.weaktrPhotos ?? 0) + 1;
   return globalThis.weaktrPhotos;
 }
@@ -39,6 +43,7 @@ function newId() {
  *   the cache.
  */
 export function openSession({ data, about }) {
+  globalThis.weaktrProgram ??= data.program;
   const photos = data.samples.map((sample) => ({
     title: sample.name,
     ready: null,

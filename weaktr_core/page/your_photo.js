@@ -10,7 +10,7 @@ import { trialPanel } from "./panel_trial.js";
 import { openBar } from "./photo_bar.js";
 import { openSession } from "./session.js";
 import { settingOf, untouched } from "./setting.js";
-import { readLink } from "./state_link.js";
+import { readLink, writeLink } from "./state_link.js";
 
 let copies = 0;
 const PANELS = [classesPanel, headsPanel, trialPanel, patchesPanel, keepPanel];
@@ -24,6 +24,8 @@ async function render({ model, el }) {
     names: about.classes.map(String),
     heads: about.layers * about.heads,
     tab: model.get("tab"),
+    only: model.get("only"), // one tab, inside a chapter; address of the page with all
+    stage: model.get("stage") ?? "mask",
     photo: 0, // index in session.photos
     token: null, // of what asks: -1 - k for a class, an index for a patch; null: the first tag
     head: trusted(data.samples[0].learned, about),
@@ -33,7 +35,7 @@ async function render({ model, el }) {
     layer: about.layers - 1,
     kind: "output",
   };
-  Object.assign(view, readLink(location.hash, view));
+  if (!view.only) Object.assign(view, readLink(location.hash, view));
   view.session = openSession(view);
   await view.session.open(view.photo).catch(() => {
     view.photo = 0;
@@ -61,7 +63,8 @@ function reading(view) {
   view.askerNow = () => {
     const { token } = view;
     const photo = view.now();
-    if (token !== null && token >= 0 && token < photo.N) return { patch: token };
+    if (token !== null && token >= 0 && token < photo.N && photo.patchRows)
+      return { patch: token };
     const k = -1 - token;
     return { k: token !== null && photo.classes.includes(k) ? k : photo.tags[0] };
   };
@@ -90,42 +93,27 @@ function reading(view) {
   view.learned = untouched();
 }
 
-function layout(view) {
-  const say = make("p", { class: "wt-say", "aria-live": "polite" });
-  view.say = (text) => {
-    say.textContent = text;
-  };
-  view.said = () => say.textContent;
+/** One tab a panel, as ARIA's practices have it; `show(name)` opens one. */
+function tabsOf(view, panels) {
   // a page may show several: the first has the plain ids
   const mine = document.getElementById("wt-tab-heads") ? `-${++copies}` : "";
-  const panels = PANELS.map((open) => open(view));
-  const tabs = panels.map(({ name, title }, i) =>
-    make(
-      "button",
-      {
-        type: "button",
-        role: "tab",
-        id: `wt-tab-${name}${mine}`,
-        "aria-controls": `wt-panel-${name}${mine}`,
-        onclick: () => show(name),
-        onkeydown: (event) => {
-          const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-          if (!step) return;
-          event.preventDefault();
-          const next = (i + step + panels.length) % panels.length;
-          show(panels[next].name);
-          tabs[next].focus();
-        },
-      },
-      title,
-    ),
-  );
-  for (const { name, element } of panels) {
-    element.id = `wt-panel-${name}${mine}`;
+  const step = (event, i) => {
+    const way = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!way) return;
+    event.preventDefault();
+    const next = (i + way + panels.length) % panels.length;
+    show(panels[next].name);
+    tabs[next].focus();
+  };
+  const tabs = panels.map(({ name, title, element }, i) => {
+    const [id, panel] = [`wt-tab-${name}${mine}`, `wt-panel-${name}${mine}`];
+    element.id = panel;
     element.setAttribute("role", "tabpanel");
-    element.setAttribute("aria-labelledby", `wt-tab-${name}${mine}`);
-  }
-  const bar = openBar(view);
+    element.setAttribute("aria-labelledby", id);
+    const attributes = { type: "button", role: "tab", id, "aria-controls": panel };
+    const listeners = { onclick: () => show(name), onkeydown: (event) => step(event, i) };
+    return make("button", { ...attributes, ...listeners }, title);
+  });
   function show(name) {
     view.tab = panels.some((panel) => panel.name === name) ? name : panels[0].name;
     panels.forEach((panel, i) => {
@@ -136,10 +124,26 @@ function layout(view) {
     });
     view.draw();
   }
+  const attributes = { class: "wt-tabs", role: "tablist", "aria-label": "What to look at" };
+  return { element: make("div", attributes, ...tabs), show };
+}
+
+/** Inside a chapter: the way to the page that has all, in the state that is set here. */
+function wayOut(view) {
+  const link = make("a", { href: view.only }, "More of this on a page of its own");
+  const draw = () => {
+    link.href = view.only + writeLink(view);
+  };
+  return { element: make("p", { class: "wt-note" }, link, "."), draw };
+}
+
+/** What the panels ask for: `draw`, `set`, `choosePhoto`. */
+function acting(view, root, bar, panels, out) {
   view.draw = () => {
     const start = performance.now();
     bar.draw();
     panels.find((panel) => panel.name === view.tab).draw();
+    out?.draw();
     root.dataset.milliseconds = (performance.now() - start).toFixed(1);
   };
   view.set = (changes) => {
@@ -157,22 +161,32 @@ function layout(view) {
     view.token = null;
     view.draw();
   };
-  view.dropHere = (root) => bar.listen(root);
-  const root = make(
-    "div",
-    { class: "wt wt-your_photo" },
+}
+
+function layout(view) {
+  const say = make("p", { class: "wt-say", "aria-live": "polite" });
+  view.say = (text) => {
+    say.textContent = text;
+  };
+  view.said = () => say.textContent;
+  const all = PANELS.map((open) => open(view));
+  const panels = view.only ? all.filter(({ name }) => name === view.tab) : all;
+  const bar = openBar(view);
+  const root = make("div", { class: "wt wt-your_photo" });
+  const out = view.only ? wayOut(view) : null;
+  acting(view, root, bar, panels, out);
+  const tabs = view.only ? null : tabsOf(view, panels);
+  root.append(
     make("style", {}, STYLE + PAGE_STYLE),
     bar.element,
-    make(
-      "div",
-      { class: "wt-tabs", role: "tablist", "aria-label": "What to look at" },
-      ...tabs,
-    ),
+    ...(tabs ? [tabs.element] : []),
     ...panels.map((panel) => panel.element),
+    ...(out ? [out.element] : []),
     say,
   );
   bar.listen(root);
-  show(view.tab);
+  if (tabs) tabs.show(view.tab);
+  else view.draw();
   return root;
 }
 

@@ -12,6 +12,7 @@ from weaktr_core.config import SegConfig
 from weaktr_core.data.masked import MaskedTensors, SegTransform
 from weaktr_core.data.sample import IGNORE, TaggedDataset
 from weaktr_core.method.losses import gradient_clipping_loss
+from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.network import statistics_of
 from weaktr_core.networks.segmenter import Segmenter
 from weaktr_core.runtime import seed_everything
@@ -27,14 +28,25 @@ class SegStage:
         config: settings.
         train: images whose masks are learned from; wrap a dataset in
             `weaktr_core.data.masked.Relabelled` to make these the pseudo-masks.
+        start: network of step 1 whose transformer is taken over, see `Segmenter`.
         val: true masks, if any, give the score that picks the best epoch: with them,
             ``best`` has seen masks. As in the official code; ``last`` has not.
     """
 
-    def __init__(self, config: SegConfig, train: TaggedDataset, val: TaggedDataset):
+    def __init__(
+        self,
+        config: SegConfig,
+        train: TaggedDataset,
+        val: TaggedDataset,
+        start: WeakTr | None = None,
+    ):
         self.config, self.val = config, val
         self.model = build_segmenter(config, train.classes)
+        if start is not None:
+            self.model.start_from(start)
         freeze_layers(self.model.vit, config.frozen_layers)
+        if not config.encoder_factor:
+            self.model.vit.requires_grad_(False)
         statistics = statistics_of(self.model)
         self.optimizer = build_optimizer(self.model, config)
         transform = SegTransform(
@@ -138,6 +150,7 @@ def train_seg(
     val: TaggedDataset,
     folder: str | Path,
     *,
+    start: WeakTr | None = None,
     resume: bool = False,
     about: dict[str, Any] | None = None,
 ) -> Run:
@@ -148,6 +161,7 @@ def train_seg(
         train: images and the masks to learn from, pseudo or true.
         val: images and true masks, for the scores.
         folder: where the run goes.
+        start: network of step 1 whose transformer is taken over.
         resume: continue a run that is there; return at once if it is complete.
         about: further JSON values for ``config.json``, for instance the dataset.
     """
@@ -156,4 +170,4 @@ def train_seg(
     run = Run(folder)
     if resume and run.is_complete(config.epochs, settings):
         return run
-    return fit(SegStage(config, train, val), run, settings, resume)
+    return fit(SegStage(config, train, val, start), run, settings, resume)

@@ -1,0 +1,106 @@
+"""The model in the page, used in two browsers: by keys, by pointer, on a phone, in the dark.
+
+Puppeteer speaks to both; Playwright's Firefox is a build of its own that no reader has.
+"""
+
+import functools
+import http.server
+import json
+import shutil
+import subprocess
+import sys
+import threading
+
+import pytest
+from book_site import ROOT, SITE
+from chromium import ARGUMENTS, CHROMIUM
+from hostile_pictures import CASES, EITHER
+from skimage import data, io
+
+sys.path.insert(0, str(ROOT / "book"))
+from npm import npm_package
+
+PUPPETEER = "puppeteer-core@24.10.0"  # newer ones ask Firefox ESR what it does not know
+FIREFOX = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), None)
+BROWSERS = {"chrome": CHROMIUM, "firefox": FIREFOX}
+pytestmark = [
+    pytest.mark.usefixtures("site"),
+    pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def puppeteer():
+    """Folder in which Puppeteer is installed."""
+    folder = npm_package(PUPPETEER)
+    if folder is None:
+        pytest.skip(f"npm cannot install {PUPPETEER}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base():
+    """Address of the built site."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=SITE)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as started:
+        threading.Thread(target=started.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{started.server_port}"
+        started.shutdown()
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """Path → name of every file of `hostile_pictures`; names of its own on this disk."""
+    paths = {}
+    for number, (name, (content, _)) in enumerate(CASES.items()):
+        path = tmp_path / str(number) / name
+        path.parent.mkdir()
+        with path.open("wb") as file:
+            file.truncate(100_000_000) if content is None else file.write(content)
+        paths[str(path)] = name
+    return paths
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("browser", BROWSERS)
+def test_everything_works(browser, dark, puppeteer, base, hostile, tmp_path, note):
+    if BROWSERS[browser] is None:
+        pytest.skip(f"no {browser} on this machine")
+    photo = tmp_path / "astronaut.png"
+    io.imsave(photo, data.astronaut())
+    scheme = ["--blink-settings=preferredColorScheme=0"] if dark else []
+    # Chromium has met the files in test_page_explorer.py
+    files = list(hostile) if browser == "firefox" and not dark else []
+    job = dict(
+        puppeteer=str(puppeteer), browser=browser, executable=BROWSERS[browser],
+        args=[*ARGUMENTS, *scheme] if browser == "chrome" else [],
+        dark=dark, base=base, photo=str(photo), files=files,
+    )  # fmt: skip
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    command = ["node", str(ROOT / "tests" / "clicked.mjs"), str(tmp_path / "job.json")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = json.loads(done.stdout)
+    note(f"clicked in {said['browser']}, {'dark' if dark else 'light'}")
+    ends = said.get("ends", {})
+    assert {
+        hostile[path]: end for path, end in ends.items() if not fits(hostile[path], end)
+    } == {}
+    assert set(ends) == set(files)
+
+
+def fits(name, end):
+    """Whether a file ended as it should: looked at, or refused in one sentence."""
+    phrase = CASES[name][1]
+    text = end["said"]
+    sentence = text.startswith(name) and text.endswith(".") and "\n" not in text
+    if name in EITHER:
+        return end["taken"] or sentence
+    if phrase is None:
+        return end["taken"] and not text
+    return sentence and phrase in text and not end["taken"]
