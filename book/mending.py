@@ -48,6 +48,11 @@ MENDED = (
         re.compile(r'<section id="(?:exercise|solution)-content">'),
         "<section>",
     ),
+    # a figure has twice the pixels that it is shown with; a phone may show it smaller
+    (
+        re.compile(r' style="width: (\d+)px; height: (\d+)px;"(?= */?>)'),
+        r' width="\1" height="\2"',
+    ),
     # kernels in the cloud, which nobody starts from here; declared twice, too
     (
         re.compile(

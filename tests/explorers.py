@@ -8,6 +8,7 @@ from weaktr_core.widgets import (
     explore_fusion,
     explore_heads,
     explore_patches,
+    explore_review,
     explore_stages,
     explore_thresholds,
     explore_training,
@@ -107,5 +108,15 @@ def stages(name="cat", host="html"):
     return explore_stages([PHOTO] * 2, [one] * 2, [TRUTH] * 2, **options)
 
 
+def review(name="cat", host="html"):
+    """Two tags on the first photo, one on the second; nothing said."""
+    options = dict(class_names=[name, "dog"], threshold=0.4, host=host)
+    options["names"] = [name, f"{name} again"]
+    sure = [np.array([0.2, 0.9]), np.array([0.6, 0.1])]
+    tags = [np.array([0, 1]), np.array([0])]
+    return explore_review([PHOTO] * 2, [SOFT, SOFT[:1]], tags, sure, **options)
+
+
 # Another explorer joins the tests of all of them here, and with its lines in their tables.
-ALL = [heads, patches, class_tokens, thresholds, clipping, fusion, training, votes, stages]
+ALL = [heads, patches, class_tokens, thresholds, clipping, fusion, training, votes, stages,
+       review]  # fmt: skip

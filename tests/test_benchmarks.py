@@ -6,6 +6,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import sources
+import speed
+import torch
 
 TEXT = '''"""A module."""
 
@@ -47,3 +49,12 @@ def test_a_package_is_the_sum_of_its_files_without_tests(tmp_path):
     found = sources.count_package(tmp_path)
     assert (found.files, found.lines, len(found.bodies)) == (2, 20, 6)
     assert found.row("x")[:4] == ["x", 2, 20, 6]
+
+
+def test_the_naive_way_that_speed_is_compared_with_computes_the_same():
+    model, images = speed.network(), torch.randn(2, 3, 64, 80)
+    torch.nn.init.normal_(model.token_head.weight)
+    with torch.no_grad():
+        ours, theirs = model(images), speed.naive(model, images)
+    for name, value in vars(ours).items():
+        assert torch.allclose(value, getattr(theirs, name), atol=1e-4), name

@@ -9,6 +9,7 @@ from weaktr_core.__main__ import build_parser, main
 
 COMMANDS = [
     "train-cam", "make-labels", "train-seg", "evaluate", "segment", "explore", "export", "doctor",
+    "report", "review",
 ]  # fmt: skip
 SMOKE = ["--preset", "smoke", "--set", "epochs=1", "precision=no", "img_size=48"]
 
@@ -35,7 +36,7 @@ def test_help_teaches_and_flags_are_few(command, capsys):
         main([command, "--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    assert text.count("\n  -") <= 12 and len(text.splitlines()) > 8
+    assert text.count("\n  -") <= 14 and len(text.splitlines()) > 8
 
 
 def test_overview_names_all_commands():

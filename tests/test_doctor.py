@@ -13,7 +13,7 @@ from weaktr_core.commands.common import parse_setting
 from weaktr_core.config import preset
 from weaktr_core.data import COCO, VOC2012, DataError, Sample, open_dataset
 from weaktr_core.data.doctor import examine
-from weaktr_core.data.remarks import advise_settings
+from weaktr_core.data.remarks import advise_settings, width_of
 from weaktr_core.data.report import NOTES, PROBLEMS
 
 SHARED = os.environ.get("WEAKTR_SHARED")
@@ -212,7 +212,23 @@ def test_classes_that_tags_cannot_teach_are_named():
     assert "ant and bee always together (2 photos)" in remarks_on(both, both, none)
     assert "every photo shows bee" in remarks_on(both, bee)
     fine = [(1, 0, 0)] * 10 + [(0, 1, 0)] * 10 + [(0, 0, 1)] * 10
-    assert remarks_on(*fine) == ""
+    (alone,) = remarks_on(*fine).splitlines()
+    assert alone.startswith("cow: words that everybody knows") and "SAM 3" in alone
+
+
+def test_things_thinner_than_a_patch_are_named():
+    wire, disc = np.zeros((2, 120, 160), np.uint8)
+    wire[60:63] = 1
+    rows, columns = np.mgrid[:120, :160]
+    disc[(rows - 60) ** 2 + (columns - 80) ** 2 < 1600] = 2
+    assert width_of(wire == 1) == pytest.approx(2 * 480 / 322 / 120, rel=0.01)
+    samples = [
+        Sample(np.zeros((120, 160, 3), np.uint8), np.eye(3)[k], mask, f"s{k}")
+        for k, mask in enumerate((wire, disc))
+    ]
+    remarks = examine(Listed(*samples), progress=False).remarks
+    (thin,) = [it for it in remarks if "patch" in it]
+    assert thin.startswith("ant (1/40) of the short side wide")
 
 
 def photo(seed: int) -> np.ndarray:

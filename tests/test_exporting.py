@@ -1,6 +1,8 @@
 """Exported networks say what the networks say."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -47,6 +49,43 @@ def test_a_file_computes_what_the_network_does(kind, ending, tmp_path, note):
             np.testing.assert_allclose(one, other.numpy(), atol=1e-4)
 
 
+ANY_SIZE = """
+import sys, numpy as np, onnxruntime, torch
+from weaktr_core.networks.cam import WeakTr
+from weaktr_core.networks.exporting import Exportable, export_network
+from pathlib import Path
+torch.manual_seed(0)
+tiny = dict(embed_dim=48, depth=2, num_heads=3)
+network = WeakTr.from_timm("vit_tiny_patch16_224", 3, img_size=64, vit_options=tiny,
+                           background=True, refine=sys.argv[2], adapters=2).eval()
+about, worst = export_network(network, Path(sys.argv[1]))
+assert "multiples of 16" in about["input"]["size"], about
+session = onnxruntime.InferenceSession(sys.argv[1])
+for size in ((64, 64), (176, 96)):
+    photo = np.random.default_rng(1).random((1, 3, *size), np.float32)
+    with torch.no_grad():
+        expected = Exportable(network)(torch.from_numpy(photo))
+    found = session.run(None, {"image": photo})
+    for one, other in zip(found, expected, strict=True):
+        assert one.shape == other.shape
+        worst = max(worst, float(np.abs(one - other.numpy()).max()))
+print(worst)
+"""
+
+
+@pytest.mark.parametrize("refine", ["attention", "features"])
+def test_one_file_takes_any_size(refine, tmp_path, note):
+    """In a process of its own: the tests' shape checker knows no sizes that are symbols."""
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    command = [sys.executable, "-c", ANY_SIZE, str(tmp_path / "network.onnx"), refine]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    worst = float(done.stdout.split()[-1])
+    assert worst < 1e-4
+    note(f"export of any size, {refine}: outputs differ by {worst:.1e}")
+
+
 def test_probabilities_are_probabilities():
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
@@ -71,5 +110,11 @@ def test_the_command_writes_file_and_description(tmp_path, capsys):
     assert main(["export", run, "-o", str(out), "--size", "32", "48"]) == 0
     about = json.loads(out.with_suffix(".json").read_text())
     assert len(about["classes"]) == 10 and about["input"]["shape"] == [1, 3, 32, 48]
+    assert about["input"]["size"] == "fixed"
+    card = out.with_suffix(".md").read_text()
+    assert "Learned from image tags; no mask was read" in card
+    assert ", ".join(about["classes"]) in card and "## Licence" in card
+    score = json.loads((tmp_path / "run" / "history.jsonl").read_text().splitlines()[-1])
+    assert f"- fine cam, mIoU: {100 * score['miou']['fine_cam']:.1f} %" in card
     assert main(["export", run, "-o", str(tmp_path / "net.bin")]) == 1
     assert "ends in .onnx or .pt2" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from weaktr_core.data import open_dataset
 from weaktr_core.labels.exports import (
     areas_csv,
     coco_json,
+    cvat_xml,
     label_studio_tasks,
     outlines,
     pieces,
@@ -90,3 +92,28 @@ def test_an_outline_is_where_the_pixels_are():
     (corners,) = outlines(mask)
     assert np.abs(corners.min(axis=0) - (3, 2)).max() <= 0.5
     assert np.abs(corners.max(axis=0) - (8, 7)).max() <= 0.5
+
+
+def decoded(shape, size):
+    """A mask of CVAT's file, as its documentation says it is written: gaps first."""
+    runs = [int(it) for it in shape["rle"].split(",")]
+    values = np.arange(len(runs)) % 2
+    box = np.repeat(values, runs).reshape(int(shape["height"]), int(shape["width"]))
+    pixels = np.zeros(size, bool)
+    top, left = int(shape["top"]), int(shape["left"])
+    pixels[top : top + box.shape[0], left : left + box.shape[1]] = box
+    return pixels
+
+
+def test_cvat_gets_every_pixel_back(labels):
+    root = ElementTree.fromstring(cvat_xml([("a b.jpg", labels)], CLASSES))
+    assert root.findtext("version") == "1.1"
+    assert [it.text for it in root.iterfind("meta/task/labels/label/name")] == [*CLASSES]
+    (image,) = root.iterfind("image")
+    assert image.attrib == dict(id="0", name="a b.jpg", width="60", height="40")
+    whole = np.zeros_like(labels)
+    for shape in image.iterfind("mask"):
+        whole[decoded(shape.attrib, labels.shape)] = CLASSES.index(shape.get("label")) + 1
+    expected = np.where(labels == 255, 0, labels)
+    expected[0, 0] = 0  # the crumb
+    np.testing.assert_array_equal(whole, expected)

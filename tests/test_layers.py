@@ -14,7 +14,7 @@ FLOORS = [
     {"train", "figures"},
     {"widgets"},
     {"page"},
-    {"look"},
+    {"look", "reviewing", "run_report"},
     {"recipes"},
     {"commands"},
     {"__main__"},

@@ -155,6 +155,20 @@ def use_thresholds(page, root, data):
     assert data["thresholds"][step] > 0.5
 
 
+def use_review(page, root, data):
+    """A higher background score, then the next photo."""
+    photo, names = data["photos"][0], data["names"]
+    best, beaten = unpack(photo["best"]), unpack(photo["beaten"])
+    root.get_by_role("slider").fill("70")
+    expected = painted(page, photo["jpeg"], np.where(beaten > 70, best, 0)).astype(int)
+    assert np.abs(pixels(root.locator(".wt-big canvas")) - expected).max() <= 1
+    for k, sure in zip(photo["tags"], np.array(photo["sure"])[photo["tags"]], strict=True):
+        box = root.get_by_role("checkbox", name=f"{names[k + 1]} {percent(sure)}")
+        assert box.is_checked()
+    root.get_by_role("button", name="Keep, next").click()
+    assert f"2 of {len(data['photos'])}; 1 reviewed" in said(root)
+
+
 def use_clipping(page, root, data):
     """A smaller window, then means of each image."""
     raw = torch.from_numpy(np.stack([unpack_loss(p["loss"]) for p in data["photos"]]))
@@ -211,6 +225,7 @@ CHAPTERS = {
     "08_training_with_tags": ["training"],
     "09_pseudo_labels": ["thresholds"],
     "10_learning_from_noisy_masks": ["clipping"],
+    "12_your_own_photos": ["review"],
 }
 
 

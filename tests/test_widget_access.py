@@ -28,6 +28,7 @@ TOUCHES = {
     "training": (".wt-strip button >> nth=0", (0.5, 0.5), "cat coarse. Most trusted"),
     "votes": (".wt-big canvas", (2.5 / 8, 3.5 / 6), "row 4, column 3"),
     "stages": ("text=where: cross-attention", (0.5, 0.5), "coarse CAM × capped"),
+    "review": (".wt-big canvas", (0.5, 0.5), "Only the piece at your point"),
 }
 # What is written where Python sets less than there is, and more.
 LIMITS = {
@@ -42,6 +43,7 @@ LIMITS = {
     "fusion": ("cat, fine CAM of cat:", "cat again, fine CAM of dog, layer 3, head 2 alone"),
     "votes": ("cat, cat: 0 of 48", "cat again, dog: 48 of 48"),
     "stages": ("cat, coarse CAM: ", "cat again, coarse CAM, 4 jumps: "),
+    "review": ("cat, 1 of 2; 0 reviewed", "cat again, 2 of 2; 0 reviewed"),
     "training": ("before training, cat, cat coarse.", "epoch 2, cat again, fine."),
 }  # fmt: skip
 CONTROLS = """() => [...document.querySelectorAll(
@@ -150,7 +152,7 @@ def test_on_a_phone_the_large_picture_stays_in_sight(opened, factory):
     assert canvas["height"] < 350
 
 
-NO_MAPS = ("thresholds", "clipping")  # labels and losses, pixel by pixel
+NO_MAPS = ("thresholds", "clipping", "review")  # labels and losses, pixel by pixel
 
 
 def test_the_strongest_patches_are_there_as_a_table(opened, factory):

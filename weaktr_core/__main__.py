@@ -14,6 +14,8 @@ from weaktr_core.commands.evaluate import add_evaluate
 from weaktr_core.commands.explore import add_explore
 from weaktr_core.commands.export import add_export
 from weaktr_core.commands.labels import add_make_labels
+from weaktr_core.commands.report import add_report
+from weaktr_core.commands.review import add_review
 from weaktr_core.commands.segment import add_segment
 from weaktr_core.commands.train import add_train_cam, add_train_seg
 from weaktr_core.errors import WeakTrError
@@ -26,6 +28,8 @@ From tags to masks:
   python -m weaktr_core train-seg --labels RUN/labels/masks --run RUN2
                                                            learn from those masks
   python -m weaktr_core evaluate  RUN                      how good, against true masks
+  python -m weaktr_core report    RUN                      how it went, as a page
+  python -m weaktr_core review    RUN                      correct the tags it doubts
   python -m weaktr_core segment   PHOTO --run RUN          masks of your own photos
   python -m weaktr_core explore   PHOTO                    what every head looks at
   python -m weaktr_core export    RUN -o FILE.onnx         for other programs
@@ -104,6 +108,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_make_labels(commands)
     add_train_seg(commands)
     add_evaluate(commands)
+    add_report(commands)
+    add_review(commands)
     add_segment(commands)
     add_explore(commands)
     add_export(commands)

@@ -264,12 +264,14 @@ PRESETS: dict[str, CamConfig] = {
     ),
     "photos": CamConfig(
         img_size=168,
-        frozen_layers=6,
+        model={"adapters": 8, "background": True, "refine": "features"},
         epochs=60,
-        backbone_lr=1e-4,
+        backbone_lr=3e-4,
         class_token_lr=1e-2,
         fusion_lr=5e-4,
-        token_weight=0.05,
+        token_weight=0.1,
+        patch_weight=1.0,
+        balance=0.5,
         warmup_epochs=6,
         augment="crop",
         eval_size=224,
@@ -310,8 +312,9 @@ PRESETS: dict[str, CamConfig] = {
     ),
 }
 """smoke: seconds, random weights. laptop: real DINOv2-S on scenes, CPU minutes. photos:
-the same on a folder of photos. voc-part: adapters and a background, as the shipped CAM
-network has them. colab: one T4, VOC. voc12, coco14: the paper's schedules."""
+low-rank adapters, a background and classes that take turns, for a folder of photos.
+voc-part: as the shipped CAM network was trained. colab: one T4, VOC. voc12, coco14: the
+paper's schedules."""
 
 
 SEG_PAPER = SegConfig(
@@ -356,14 +359,15 @@ SEG_PRESETS: dict[str, SegConfig] = {
         eval_ratios=(1.0, 1.5),
     ),
     "photos": SegConfig(
-        frozen_layers=6,
-        decoder={"class_std": 1.0},
+        adapters=8,
+        decoder={"width": 192, "class_std": 1.0},
         img_size=224,
         short_side=224,
         train_ratios=(0.75, 1.5),
-        clip_window=56,
         epochs=40,
+        encoder_factor=0.3,
         warmup_epochs=3,
+        loss="cross-entropy",
         eval_every=20,
         window=224,
         stride=160,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from weaktr_core.config import CamConfig, SegConfig
@@ -98,8 +99,10 @@ def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
     from weaktr_core.train.runs import Run
 
     model, config = load_run(arguments.run)
-    where = arguments.data or Run(arguments.run).config["data"]
-    data = open_data(where, arguments.split, config.img_size)
+    stored = Run(arguments.run).config
+    data = open_data(arguments.data or stored["data"], arguments.split, config.img_size)
+    if arguments.split in (stored.get("split"), stored.get("val")):
+        data = retag(data, reviewed_table(arguments.run) or stored.get("tags"))
     if list(data.classes) != model.notes["classes"]:
         raise CheckpointError(
             f"{arguments.run}: trained on {len(model.notes['classes'])} classes "
@@ -107,6 +110,26 @@ def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
             f"({data.classes[0]}, …)"
         )
     return model, config, data
+
+
+def reviewed_table(run: str | Path) -> Path | None:
+    """The table that ``review`` wrote for a run, if it did."""
+    from weaktr_core.data.retagged import TABLE
+
+    path = Path(run) / TABLE
+    return path if path.exists() else None
+
+
+def retag(data, table: str | Path | None):
+    """A dataset with the tags of a table, and a line that says so; as it is without."""
+    from weaktr_core.data.retagged import Retagged
+
+    if table is None:
+        return data
+    corrected = Retagged(data, table)
+    left = len(data) - len(corrected)
+    log(f"tags: {table}" + (f"; {left} photos left out" if left else ""))
+    return corrected
 
 
 def views_of(arguments: argparse.Namespace, config: CamConfig | SegConfig):
@@ -147,6 +170,16 @@ def add_run_arguments(command, split: str, written_by: str) -> None:
     command.add_argument("--data", help=DATA_HELP + "; default: what the run trained on")
     command.add_argument("--split", default=split, help=SPLIT_HELP)
     command.add_argument("--scales", nargs="+", type=argument(Scale), help=SCALES_HELP)
+
+
+def output_page(name: str) -> Path:
+    """The file to write, or a complaint before the network runs."""
+    out = Path(name)
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder; name a file, such as {out / 'explore.html'}")
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{out}: the page is HTML; name a file that ends in .html")
+    return out
 
 
 def log(message: str) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Annotated
 
-from weaktr_core.commands.common import UsageError, add_command, log
+from weaktr_core.commands.common import UsageError, add_command, log, output_page
 from weaktr_core.schema import Range, argument
 
 
@@ -43,7 +43,7 @@ def explore_command(arguments: argparse.Namespace) -> None:
     from weaktr_core.look import open_run, write_explorer
     from weaktr_core.networks.cam import WeakTr
 
-    out = output_file(arguments.out)
+    out = output_page(arguments.out)
     network = open_run(arguments.run) if arguments.run else WeakTr.pretrained("voc")
     photo, stem = read_image(arguments.photo, upright=True), Path(arguments.photo).stem
     try:
@@ -53,13 +53,3 @@ def explore_command(arguments: argparse.Namespace) -> None:
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror or error}") from None
     log(f"done: {out}, {count / 1e6:.1f} MB; open it in a browser")
-
-
-def output_file(name: str) -> Path:
-    """The file to write, or a complaint before the network runs."""
-    out = Path(name)
-    if out.is_dir():
-        raise UsageError(f"{out} is a folder; name a file, such as {out / 'explore.html'}")
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"{out}: the page is HTML; name a file that ends in .html")
-    return out

@@ -31,7 +31,8 @@ def add_make_labels(commands) -> None:
         "Write CAMs and pseudo-masks of tagged images.",
         "The tags decide which classes a mask may have. Writes cams/NAME.npz, "
         "masks/NAME.png for train-seg, sheet.jpg to look at, and labels.json, which says "
-        "what was chosen. Interrupted, it continues where it stopped.",
+        "what was chosen. Interrupted, it continues where it stopped. What review was told "
+        "of a photo counts: its tags, its own background score, its point.",
         ["build/runs/laptop", "RUN --crf none --threshold 0.4"],
     )
     add_run_arguments(command, "train", "train-cam")
@@ -63,6 +64,7 @@ def add_make_labels(commands) -> None:
 
 def make_labels_command(arguments: argparse.Namespace) -> None:
     """CAM files, palette masks, an overview sheet, and scores where masks exist."""
+    from weaktr_core.data.retagged import DECISIONS, read_decisions
     from weaktr_core.labels.making import fingerprint, make_cams, make_masks
     from weaktr_core.labels.recipe import LabelRecipe
     from weaktr_core.networks.inference import fast_inference
@@ -81,7 +83,8 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
         threshold = choose_threshold(arguments.threshold, data, cams)
         recipe = LabelRecipe(threshold, crf, arguments.ignore_band)
         (out / "labels.json").unlink(missing_ok=True)  # of other masks
-        make_masks(data, cams, out / "masks", recipe)
+        said = read_decisions(Path(arguments.run) / DECISIONS, data.classes)
+        make_masks(data, cams, out / "masks", recipe, said=said)
         if is_first():
             write_overview(data, out)
             matrix = measure_masks(data, out / "masks")

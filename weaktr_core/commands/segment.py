@@ -88,9 +88,9 @@ def add_segment(commands) -> None:
         "--export",
         nargs="+",
         default=[],
-        choices=["coco", "label-studio", "csv"],
-        help="also write the masks for other tools: coco.json (CVAT imports it, too), "
-        "label-studio.json, areas.csv",
+        choices=["coco", "label-studio", "cvat", "csv"],
+        help="also write the masks for other tools: coco.json, label-studio.json, cvat.xml "
+        "(CVAT for images 1.1), areas.csv",
     )
     command.add_argument(
         "--explorers",

@@ -17,8 +17,12 @@ from weaktr_core.commands.common import (
     log,
     open_data,
     parse_setting,
+    retag,
 )
 from weaktr_core.config import PRESETS, SEG_PRESETS, CamConfig, preset, seg_preset
+
+SAMPLED = 25
+"""Photos whose sizes are looked at before a training."""
 
 
 def add_train_cam(commands) -> None:
@@ -30,11 +34,12 @@ def add_train_cam(commands) -> None:
         "Train the CAM network on image tags.",
         "No mask is read for training. Where the validation images have masks, the "
         "maps are measured with them as the training goes on. RUN gets config.json, "
-        "history.jsonl (a line per epoch) and the checkpoints best and last.",
+        "history.jsonl (a line per epoch), the checkpoints best and last and report.html.",
         [
             "--preset smoke --run build/runs/try   # seconds, means nothing",
             "                                      # generated scenes, minutes",
             "--data my_photos --run my_run --set epochs=30 img_size=224",
+            "--data my_photos --tags my_run/tags.csv --start my_run --run my_run_b",
         ],
     )
     add_training_arguments(command, "build/runs/laptop", PRESETS)
@@ -42,13 +47,9 @@ def add_train_cam(commands) -> None:
 
 def train_cam_command(arguments: argparse.Namespace) -> None:
     """Train, and say where the result is."""
-    from weaktr_core.train.cam import train_cam
+    from weaktr_core.train.cam import CamStage
 
-    config = configure(preset, arguments)
-    train, val = open_training_data(arguments, config.img_size)
-    about = about_data(arguments)
-    run = train_cam(config, train, val, arguments.run, resume=arguments.resume, about=about)
-    log(f"done: {run.best}")
+    train_command(CamStage, configure(preset, arguments), arguments)
 
 
 def add_train_seg(commands) -> None:
@@ -69,34 +70,91 @@ def add_train_seg(commands) -> None:
         help="folder of masks from make-labels, usually RUN/labels/masks; 'true' for the "
         "data's own (upper bound)",
     )
-    command.add_argument(
-        "--start",
-        metavar="RUN",
-        help="take over the transformer that train-cam has trained, of the same backbone "
-        "and adapters; default: the backbone's own weights, as published",
-    )
     add_training_arguments(command, "build/runs/laptop-seg", SEG_PRESETS)
 
 
 def train_seg_command(arguments: argparse.Namespace) -> None:
     """Train, and say where the result is."""
-    from weaktr_core.data.masked import Relabelled
-    from weaktr_core.train.seg import train_seg
+    from weaktr_core.train.seg import SegStage
 
-    config = configure(seg_preset, arguments)
+    about = dict(step=2, labels=whole_path(arguments.labels))
+    train_command(SegStage, configure(seg_preset, arguments), arguments, about)
+
+
+def train_command(
+    stage_of: Callable[..., Any],
+    config: Any,
+    arguments: argparse.Namespace,
+    about: dict[str, Any] | None = None,
+) -> None:
+    """Open the data, train a stage, write the report."""
+    from weaktr_core.data.masked import Relabelled
+    from weaktr_core.runtime import is_first
+    from weaktr_core.train.loop import fit
+    from weaktr_core.train.runs import Run
+    from weaktr_core.train.tracked import TrackedRun, fatten, slim
+
     train, val = open_training_data(arguments, config.img_size)
-    if arguments.labels != "true":
+    config = fitted(config, arguments, train)
+    if about and arguments.labels != "true":
         train = Relabelled(train, arguments.labels)
-    about = {**about_data(arguments), "labels": whole_path(arguments.labels)}
-    start = None
-    if arguments.start:
-        about["start"] = whole_path(arguments.start)
-        start = load_step_1(arguments.start)
-    run = train_seg(
-        config, train, val, arguments.run,
-        start=start, resume=arguments.resume, about=about,
-    )  # fmt: skip
-    log(f"done: {run.best}")
+    settings = {**config.as_dict(), "classes": list(train.classes)}
+    settings |= (about or {}) | about_data(arguments)
+    run = Run(arguments.run)
+    if arguments.track:
+        run = TrackedRun(arguments.run, arguments.track)
+    if not (arguments.resume and run.is_complete(config.epochs, settings)):
+        stage = stage_of(config, train, val)
+        if arguments.start:
+            start_from(stage.model, arguments.start)
+        if arguments.resume and is_first():
+            fatten(run)
+        fit(stage, run, settings, arguments.resume)
+        if is_first():
+            slim(run)
+    if is_first():
+        finish(run, val, show=arguments.open)
+
+
+def fitted(config: Any, arguments: argparse.Namespace, train: Any) -> Any:
+    """Settings for the number and size of the photos, said with their reasons.
+
+    What was asked for stays, and so do a preset that was named and a run that goes on.
+    """
+    from weaktr_core.data.remarks import advise_settings
+    from weaktr_core.runtime import is_first
+    from weaktr_core.train.runs import Run
+
+    begun = arguments.resume and (Path(arguments.run) / "config.json").exists()
+    asked = dict(parse_setting(text) for text in arguments.set)
+    if is_scenes(arguments.data) or arguments.preset or not isinstance(config, CamConfig):
+        return config
+    if begun:
+        return Run(arguments.run).settings.changed(**asked)
+    some = range(0, len(train), max(1, len(train) // SAMPLED))
+    sides = [min(train[index].image.shape[:2]) for index in some]
+    for text, reason in advise_settings(len(train), sides):
+        wanted = dict(parse_setting(part) for part in text.split())
+        config = config.changed(**{k: v for k, v in wanted.items() if k not in asked})
+        if is_first() and not wanted.keys() <= asked.keys():
+            log(f"setting: {text}, {reason}")
+    return config
+
+
+def start_from(model: Any, folder: str) -> None:
+    """Give a network what the network of step 1 of a run has learned."""
+    from weaktr_core.networks.cam import WeakTr
+
+    begun = load_step_1(folder).cpu()
+    if begun.notes["classes"] != model.notes["classes"]:
+        raise UsageError(f"--start {folder}: that run knows other classes")
+    try:
+        if isinstance(model, WeakTr):
+            model.load_state_dict(begun.state_dict())
+        else:
+            model.start_from(begun)
+    except RuntimeError:
+        raise UsageError(f"--start {folder}: that run has another network") from None
 
 
 def load_step_1(run: str) -> Any:
@@ -119,9 +177,9 @@ def add_training_arguments(command, run: str, presets: dict) -> None:
         "--preset",
         choices=[*presets],
         help="settings to start from. smoke: random weights, seconds, to try the path; "
-        "laptop: scenes, minutes; photos: a folder of some hundred photos; colab: one "
-        "GPU; voc12, coco14: the published schedules. Default: laptop for scenes, photos "
-        "for a folder",
+        "laptop: scenes, minutes; photos: adapters, for a folder of some hundred photos; "
+        "colab: one GPU; voc12, coco14: the published schedules. Default: laptop for "
+        "scenes, photos for a folder",
     )
     command.add_argument(
         "--set",
@@ -131,14 +189,44 @@ def add_training_arguments(command, run: str, presets: dict) -> None:
         help="change settings of the preset; a wrong name lists them all",
     )
     command.add_argument(
+        "--tags", help="table of review, RUN/tags.csv, whose tags are taken instead"
+    )
+    command.add_argument(
+        "--start",
+        metavar="RUN",
+        help="begin with what a run of train-cam has learned, of the same backbone and "
+        "adapters: all of it or, for train-seg, its transformer; default: the backbone's "
+        "own weights, as published",
+    )
+    command.add_argument(
+        "--track",
+        choices=["tensorboard", "wandb"],
+        help="show losses and scores as they come; RUN/tensorboard or Weights & Biases",
+    )
+    command.add_argument("--open", action="store_true", help="show the report at the end")
+    command.add_argument(
         "--resume", action="store_true", help="continue a run that was interrupted"
     )
+
+
+def finish(run, val, show: bool) -> None:
+    """The report; what hinders it takes nothing from the training."""
+    from weaktr_core.commands.report import report_run
+    from weaktr_core.errors import WeakTrError
+
+    log(f"done: {run.best}")
+    try:
+        report_run(run, val, show=show)
+    except WeakTrError as error:
+        log(f"no report: {error}")
 
 
 def about_data(arguments: argparse.Namespace) -> dict[str, str]:
     """What a run is told of its data: whole paths, the same from any folder."""
     where = arguments.data if is_scenes(arguments.data) else whole_path(arguments.data)
-    return dict(data=where, split=arguments.split, val=arguments.val)
+    told = dict(data=where, split=arguments.split, val=arguments.val)
+    more = dict(tags=arguments.tags, start=arguments.start)
+    return told | {name: whole_path(path) for name, path in more.items() if path}
 
 
 def whole_path(where: str) -> str:
@@ -159,6 +247,7 @@ def open_training_data(arguments: argparse.Namespace, scene_size: int):
             f"{arguments.data}: expected the same classes in {arguments.split} and "
             f"{arguments.val}, came {ours} and {theirs}"
         )
+    train, val = (retag(it, arguments.tags) for it in (train, val))
     if is_first():
         log(f"{len(train)} images to train on, {len(val)} to measure with, "
             f"{len(train.classes)} classes")  # fmt: skip

@@ -11,7 +11,13 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from weaktr_core.data.files import shorten
-from weaktr_core.data.remarks import advise_settings, mask_remark, tag_remarks
+from weaktr_core.data.remarks import (
+    advise_settings,
+    mask_remark,
+    tag_remarks,
+    thin_remark,
+    width_of,
+)
 from weaktr_core.data.report import Finding, Report
 from weaktr_core.data.sample import (
     IGNORE,
@@ -85,6 +91,7 @@ class _Tally:
     maskless: list[str] = field(default_factory=list)
     looks: list[Look] = field(default_factory=list)
     pixels: np.ndarray = field(default_factory=lambda: np.zeros(256, np.int64))
+    widths: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def note(self, kind: str, name: str, detail: str) -> None:
         self.findings.append(Finding(kind, name, detail))
@@ -117,6 +124,8 @@ class _Tally:
             detail = f"{shorten(wrong)}; known are 0 to {last} and {IGNORE}"
             self.note("mask id", sample.name, detail)
         drawn, tagged = counts[1 : last + 1] > 0, sample.tags > 0
+        for k in np.flatnonzero(drawn).tolist():
+            self.widths[k].append(width_of(mask == k + 1))
         for kind, differ in {
             "untagged class": drawn & ~tagged,
             "unseen tag": tagged & ~drawn,
@@ -140,6 +149,7 @@ class _Tally:
             self.note("empty masks", "masks", remark)
         if not seen:
             self.note("empty", "dataset", "it has no image")
+        thin = thin_remark(self.classes, self.widths)
         sizes = np.array(self.sizes or [(0, 0)])
         tags = np.array(self.tags or [np.zeros(len(self.classes), bool)])
         each = tags.sum(axis=1)
@@ -156,7 +166,7 @@ class _Tally:
             widths=(int(left), int(right)),
             tags=(int(each.min()), float(each.mean()), int(each.max())),
             findings=tuple(self.findings),
-            remarks=tuple(tag_remarks(self.classes, tags)) if self.tags else (),
+            remarks=(*tag_remarks(self.classes, tags), *thin) if self.tags else (),
         )
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 
 import numpy as np
 
+from weaktr_core.data.coco import CLASSES as COCO_NAMES
 from weaktr_core.data.files import shorten
+from weaktr_core.data.voc import CLASSES as VOC_NAMES
 
 FEW = 10
 """Photos of a class below which little can be expected."""
+
+EVERYDAY = frozenset(map(str.lower, (*COCO_NAMES, *VOC_NAMES)))
+"""Names of VOC's and COCO's classes, which models that take names know."""
+
+THIN = 1 / 24
+"""Width of half a patch of 14 pixels in a photo of 168."""
 
 PAIRS = 5
 """How many classes that hide behind others are listed."""
@@ -38,6 +46,40 @@ def tag_remarks(classes: Sequence[str], tags: np.ndarray) -> Iterator[str]:
             f"fewer than {FEW} photos of {shorten(few)}: expect little; a model that knows "
             "the class by its name (SAM 3, an open-vocabulary one) may serve better"
         )
+    known = [name for name, n in counts.items() if n and name.lower() in EVERYDAY]
+    if known:
+        yield (
+            f"{shorten(known)}: words that everybody knows; a model that takes names (SAM "
+            "3, arXiv 2511.16719, or an open-vocabulary one) needs neither tags nor "
+            "training: try one first"
+        )
+
+
+def thin_remark(
+    classes: Sequence[str], widths: Mapping[int, Sequence[float]]
+) -> Iterator[str]:
+    """Classes narrower than half a patch, whose maps take in what lies around.
+
+    Args:
+        classes: K names.
+        widths: class k → mean width of it in each mask, over the photo's short side.
+    """
+    mean = {classes[k]: float(np.median(values)) for k, values in widths.items()}
+    thin = [f"{name} (1/{1 / w:.0f})" for name, w in mean.items() if w < THIN]
+    if thin:
+        yield (
+            f"{shorten(thin)} of the short side wide, less than half a patch at 168 "
+            "pixels (1/24): maps will take in what lies around; take a larger img_size, "
+            "cut photos into tiles, or draw masks"
+        )
+
+
+def width_of(area: np.ndarray) -> float:
+    """Mean width of a thing (height, width) bool, over the short side: 2 area / border."""
+    inside = area[1:-1, 1:-1] & area[:-2, 1:-1] & area[2:, 1:-1]
+    inside &= area[1:-1, :-2] & area[1:-1, 2:]
+    border = max(int(area.sum()) - int(inside.sum()), 1)
+    return 2 * float(area.sum()) / border / min(area.shape)
 
 
 def hidden_classes(classes: Sequence[str], tags: np.ndarray) -> Iterator[str]:

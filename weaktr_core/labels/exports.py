@@ -1,7 +1,4 @@
-"""Masks as other tools take them: COCO JSON, Label Studio's tasks, areas as a table.
-
-CVAT imports the COCO file ("COCO 1.0").
-"""
+"""Masks as other tools take them: COCO JSON, Label Studio, CVAT, areas as a table."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 from pycocotools import mask as rle
@@ -128,6 +126,46 @@ def label_studio_tasks(
     return tasks
 
 
+def cvat_xml(found: Sequence[tuple[str, np.ndarray]], classes: Sequence[str]) -> bytes:
+    """CVAT's own import file, "CVAT for images 1.1": a mask per piece, pixel by pixel.
+
+    Run lengths start with a gap and go row by row through the piece's box, as in
+    https://docs.cvat.ai/docs/other/xml_format. In a task with labels of the same names:
+    Menu, Upload annotations.
+    """
+    root = ElementTree.Element("annotations")
+    ElementTree.SubElement(root, "version").text = "1.1"
+    labels = ElementTree.SubElement(
+        ElementTree.SubElement(ElementTree.SubElement(root, "meta"), "task"), "labels"
+    )
+    for name in classes:
+        entry = ElementTree.SubElement(labels, "label")
+        ElementTree.SubElement(entry, "name").text = name
+        ElementTree.SubElement(entry, "type").text = "mask"
+    for number, (name, mask) in enumerate(found):
+        height, width = map(str, mask.shape)
+        told = dict(id=str(number), name=name, width=width, height=height)
+        image = ElementTree.SubElement(root, "image", told)
+        for piece in pieces(mask):
+            shape = cvat_mask(piece.pixels)
+            shape |= dict(label=classes[piece.label - 1], source="auto", occluded="0")
+            ElementTree.SubElement(image, "mask", shape | dict(z_order="0"))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, "utf-8", xml_declaration=True)
+
+
+def cvat_mask(pixels: np.ndarray) -> dict[str, str]:
+    """Box and run lengths of a piece (height, width) bool."""
+    (rows, columns) = np.nonzero(pixels)
+    top, left = int(rows.min()), int(columns.min())
+    box = pixels[top : rows.max() + 1, left : columns.max() + 1]
+    changes = np.flatnonzero(np.diff(box.ravel(), prepend=False))
+    runs = np.diff(changes, prepend=0, append=box.size)
+    height, width = map(str, box.shape)
+    lengths = ", ".join(map(str, runs))
+    return dict(rle=lengths, left=str(left), top=str(top), width=width, height=height)
+
+
 def areas_csv(found: Sequence[tuple[str, np.ndarray]], classes: Sequence[str]) -> str:
     """A table photo, class, pixels, share: a row for each class that a photo has."""
     text = io.StringIO()
@@ -147,11 +185,14 @@ def write_exports(
     found: Sequence[tuple[str, np.ndarray]],
     classes: Sequence[str],
 ) -> None:
-    """Write the files asked for: ``coco.json``, ``label-studio.json``, ``areas.csv``."""
+    """Write the files asked for, of coco, label-studio, cvat and csv."""
     if "coco" in kinds:
         write_json(folder / "coco.json", coco_json(found, classes))
     if "label-studio" in kinds:
         write_json(folder / "label-studio.json", label_studio_tasks(found, classes))
+    if "cvat" in kinds:
+        xml = cvat_xml(found, classes)
+        write_atomically(folder / "cvat.xml", lambda part: part.write_bytes(xml))
     if "csv" in kinds:
         text = areas_csv(found, classes)
         path = folder / "areas.csv"

@@ -9,17 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from skimage.measure import label
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from weaktr_core.data.batches import read_ahead
-from weaktr_core.data.sample import DataError, Sample, TaggedDataset, without_masks
+from weaktr_core.data.retagged import Decision
+from weaktr_core.data.sample import (
+    IGNORE,
+    DataError,
+    Sample,
+    TaggedDataset,
+    without_masks,
+)
 from weaktr_core.data.transforms import resize_short_side
 from weaktr_core.labels.files import made_of, read_cam, write_cam, write_mask
 from weaktr_core.labels.recipe import LabelRecipe
@@ -101,8 +110,14 @@ def hash_of(sample: Sample, settings: str) -> str:
 class _Labelled(Dataset):
     """Name and label map by index, so that a data loader's processes share the work."""
 
-    def __init__(self, dataset: TaggedDataset, cams: Path, recipe: LabelRecipe):
-        self.dataset, self.cams, self.recipe = dataset, cams, recipe
+    def __init__(
+        self,
+        dataset: TaggedDataset,
+        cams: Path,
+        recipe: LabelRecipe,
+        said: Mapping[str, Decision],
+    ):
+        self.dataset, self.cams, self.recipe, self.said = dataset, cams, recipe, said
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -116,7 +131,32 @@ class _Labelled(Dataset):
                 f"{path}: expected maps as large as the photo, "
                 f"{sample.image.shape[:2]}, came {scores.shape[1:]}"
             )
-        return sample.name, self.recipe(sample.image, scores, classes)
+        said, recipe = self.said.get(sample.name), self.recipe
+        if said is not None and said.threshold is not None:
+            recipe = replace(recipe, threshold=said.threshold)
+        labels = recipe(sample.image, scores, classes)
+        if said is not None and said.point is not None:
+            labels = keep_piece(labels, said.point)
+        return sample.name, labels
+
+
+def keep_piece(labels: np.ndarray, point: tuple[float, float]) -> np.ndarray:
+    """Of the class at a point, its connected piece there only; other classes stay.
+
+    Args:
+        labels: (height, width).
+        point: (row, column), from 0 to 1. On background nothing changes.
+    """
+    row, column = (
+        min(int(share * size), size - 1)
+        for share, size in zip(point, labels.shape, strict=True)
+    )
+    value = labels[row, column]
+    if value in (0, IGNORE):
+        return labels
+    numbered = label(labels == value)
+    lost = (labels == value) & (numbered != numbered[row, column])
+    return np.where(lost, 0, labels).astype(np.uint8)
 
 
 def _as_it_is(item: Any) -> Any:
@@ -131,6 +171,7 @@ def make_masks(
     recipe: LabelRecipe,
     *,
     workers: int | None = None,
+    said: Mapping[str, Decision] | None = None,
 ) -> None:
     """Turn CAM files into palette masks.
 
@@ -140,11 +181,12 @@ def make_masks(
         folder: receives ``NAME.png``.
         recipe: threshold, CRF, ignore band.
         workers: processes; default: all cores where a CRF runs, else none.
+        said: what a person said of some photos, by name: a threshold, a point.
     """
     if workers is None:
         workers = (os.cpu_count() or 1) if recipe.crf else 0
     loader = DataLoader(
-        _Labelled(without_masks(dataset), cams, recipe),
+        _Labelled(without_masks(dataset), cams, recipe, said or {}),
         sampler=own_share(len(dataset)),
         batch_size=None,
         collate_fn=_as_it_is,

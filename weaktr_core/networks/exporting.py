@@ -1,20 +1,20 @@
 """Networks for other programs: ONNX, or PyTorch's own exported program.
 
-The size of the input is fixed: position tables and grids are computed while the network
-is traced. Photos are resized to it before, outputs after.
+Height and width of the input are free, in whole patches, unless a size is asked for.
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import timm
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -22,10 +22,14 @@ from torch import Tensor, nn
 from weaktr_core.errors import WeakTrError
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.network import Network
+from weaktr_core.networks.pretrained import full_name
 from weaktr_core.runtime import write_atomically
 
 TOLERANCE = 1e-3
 """Largest difference of an output, a probability or a share of attention, allowed."""
+
+PATCHES = (4, 64)
+"""Fewest and most patches along a side of an input whose size is free."""
 
 
 class ExportError(WeakTrError):
@@ -64,74 +68,158 @@ class Exportable(nn.Module):
 
 
 def export_network(
-    network: Network, path: Path, size: tuple[int, int]
+    network: Network, path: Path, size: tuple[int, int] | None = None
 ) -> tuple[dict[str, Any], float | None]:
     """Write a network as ``.onnx`` or ``.pt2`` and compare it with itself.
+
+    A file that takes any size is compared at two.
 
     Args:
         network: of either step.
         path: its ending decides the format.
-        size: (height, width) of the input, pixels.
+        size: (height, width) of the input, pixels; None: any in whole patches.
 
     Returns:
         What a reader of the file needs to know, and the largest difference of an
         output; None where no onnxruntime is there to compare with.
 
     Raises:
-        ExportError: a package is missing, or the outputs differ by more than 1e-3.
+        ExportError: a package is missing, the network cannot be traced, or the outputs
+            differ by more than 1e-3.
     """
-    model = Exportable(network)
-    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    model, patch = Exportable(network), patch_of(network)
+    (down, right), (less, more) = patch, PATCHES
+    first = size or (16 * down, 20 * right)
+    shapes = None
+    if size is None:
+        h, w = (torch.export.Dim(name, min=less, max=more) for name in ("h", "w"))
+        shapes = ({2: down * h, 3: right * w},)
     with torch.no_grad(), quietly():
-        program = torch.export.export(model, (image,))
-        came = write_onnx(program, image, model.outputs, path)
-        if path.suffix == ".pt2":
-            write_atomically(path, lambda part: torch.export.save(program, part))
-            came = [it.numpy() for it in torch.export.load(path).module()(image)]
-        expected = [it.numpy() for it in model(image)]
-    worst = None
-    if came is not None:
-        pairs = zip(came, expected, strict=True)
-        worst = max(float(np.abs(one - other).max()) for one, other in pairs)
-        if not worst <= TOLERANCE:
-            raise ExportError(f"{path}: outputs differ by {worst:.1e} from the network's")
+        image = torch.rand(1, 3, *first, generator=torch.Generator().manual_seed(0))
+        try:
+            program = torch.export.export(model, (image,), dynamic_shapes=shapes)
+            run = write(program, model.outputs, path)
+        except (RuntimeError, ValueError, TypeError) as error:
+            hint = "; one fixed size may do: --size HEIGHT WIDTH" if size is None else ""
+            kind = type(error).__name__
+            raise ExportError(f"{path}: could not be traced ({kind}){hint}") from error
+        second = image if size else torch.rand(1, 3, 24 * down, 18 * right)
+        worst = (
+            None if run is None else max(differ(model, run, it) for it in (image, second))
+        )
+    if worst is not None and not worst <= TOLERANCE:
+        raise ExportError(f"{path}: outputs differ by {worst:.1e} from the network's")
     return describe(model, size), worst
 
 
-def write_onnx(
-    program: Any, image: Tensor, outputs: list[str], path: Path
-) -> list[np.ndarray] | None:
-    """Write ONNX if that is what is wanted; its outputs where onnxruntime is installed."""
-    if path.suffix != ".onnx":
-        return None
+def patch_of(network: Network) -> tuple[int, int]:
+    """(height, width) of a patch, pixels."""
+    vit: Any = network.backbone.vit if isinstance(network, WeakTr) else network.vit
+    return tuple(vit.patch_embed.patch_size)
+
+
+def differ(model: Exportable, run: Callable[[Tensor], Any], image: Tensor) -> float:
+    """The largest difference of an output between a network and its file."""
+    pairs = zip(run(image), model(image), strict=True)
+    return max(float(np.abs(np.asarray(one) - it.numpy()).max()) for one, it in pairs)
+
+
+def write(
+    program: Any, outputs: list[str], path: Path
+) -> Callable[[Tensor], Sequence[Any]] | None:
+    """Write a file; what runs it, None where no onnxruntime is installed."""
+    if path.suffix == ".pt2":
+        write_atomically(path, lambda part: torch.export.save(program, part))
+        return torch.export.load(path).module()
     if find_spec("onnxscript") is None:
         raise ExportError(
             "ONNX needs a package: pip install onnxscript, or name a .pt2 file"
         )
-    names: dict[str, Any] = dict(input_names=["image"], output_names=outputs)
-    made = torch.onnx.export(program, (), dynamo=True, verbose=False, **names)
+    from onnxscript import opset18
+
+    def whole(number: Any, digits: None = None) -> Any:
+        """Python's round, which the exporter does not know, of a size."""
+        as_float: Any = opset18.Cast(number, to=1)
+        rounded: Any = opset18.Round(as_float)
+        return opset18.Cast(rounded, to=7)
+
+    more: dict[str, Any] = dict(input_names=["image"], output_names=outputs)
+    more["custom_translation_table"] = {round: whole}
+    made = torch.onnx.export(program, (), dynamo=True, verbose=False, **more)
     write_atomically(path, lambda part: made.save(str(part)))  # type: ignore[union-attr]
     if find_spec("onnxruntime") is None:
         return None
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return session.run(None, {"image": image.numpy()})
+    return lambda image: session.run(None, {"image": image.numpy()})
 
 
-def describe(model: Exportable, size: tuple[int, int]) -> dict[str, Any]:
+def describe(model: Exportable, size: tuple[int, int] | None) -> dict[str, Any]:
     """Input, outputs and classes, as JSON values."""
+    down, right = patch_of(model.network)
+    least, most = PATCHES
+    free = f"height in multiples of {down}, width of {right}; {least} to {most} of them"
     shapes = {
         "tags": "(1, K) probability of each class",
         "maps": "(1, K, h, w) fine CAMs, one value a patch",
         "classes": "(1, K + 1, height, width) probabilities, background first",
     }
     return dict(
-        input=dict(name="image", shape=[1, 3, *size], values="RGB from 0 to 1"),
+        input=dict(
+            name="image",
+            shape=[1, 3, *(size or ("height", "width"))],
+            size="fixed" if size else free,
+            values="RGB from 0 to 1",
+        ),
         outputs={name: shapes[name] for name in model.outputs},
         classes=model.network.notes.get("classes"),
         backbone=(model.network.source or {}).get("name"),
     )
+
+
+def write_card(path: Path, about: dict[str, Any], run: dict[str, Any], line: dict) -> None:
+    """What a stranger must know of an exported network, in Markdown.
+
+    Args:
+        path: the file.
+        about: as `describe` says.
+        run: settings and data, as stored by the run.
+        line: scores of its last epoch.
+    """
+    known = (
+        timm.get_pretrained_cfg(full_name(run["backbone"])) if run["pretrained"] else None
+    )
+    licence = (known and known.license) or "unknown"
+    of_masks = run.get("step") == 2
+    told = (
+        f"the masks in {run.get('labels')}" if of_masks else "image tags; no mask was read"
+    )
+    scores = [
+        f"- {name.replace('_', ' ')}, {word}: {100 * value:.1f} %"
+        for group, word in (("mean_ap", "mean average precision"), ("miou", "mIoU"))
+        for name, value in line.get(group, {}).items()
+        if value is not None
+    ]
+    outputs = [f"- `{name}`: {text}" for name, text in about["outputs"].items()]
+    lines = [
+        f"# {path.stem}",
+        f"Learned from {told}, of the photos in `{run['data']}`, split {run['split']}.",
+        f"Classes: {', '.join(about['classes'])}.",
+        "## In and out",
+        f"`image`: {about['input']['shape']}, {about['input']['values']}; "
+        f"size: {about['input']['size']}.",
+        "\n".join(outputs),
+        "## Scores",
+        f"On split {run['val']}, which did not train; the best threshold of each map:",
+        "\n".join(scores) or "- none: the photos that measure have neither tags nor masks",
+        "## Licence and limits",
+        f"The backbone, {run['backbone']}, is under {licence}. Masks and weights may also "
+        "depend on the licence of the photos: say here which it is, who tagged them, and "
+        "what a tag was taken to mean.",
+    ]
+    text = "\n\n".join(lines) + "\n"
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
 
 
 @contextmanager

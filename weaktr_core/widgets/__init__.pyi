@@ -7,6 +7,7 @@ from .findings import find_pair as find_pair
 from .fusion import explore_fusion as explore_fusion
 from .heads import explore_heads as explore_heads
 from .patches import explore_patches as explore_patches
+from .review import explore_review as explore_review
 from .stages import explore_stages as explore_stages
 from .thresholds import explore_thresholds as explore_thresholds
 from .training import explore_training as explore_training

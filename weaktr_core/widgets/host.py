@@ -98,7 +98,13 @@ def live_class(name: str, state: dict[str, Any]) -> Callable[..., Any]:
 
 
 class Page:
-    """An explorer as HTML that needs no kernel, no server and no network."""
+    """An explorer as HTML that needs no kernel, no server and no network.
+
+    Attributes:
+        save: JavaScript of what ``model.save_changes`` does; ``state`` holds the traits.
+    """
+
+    save = "() => {}"
 
     def __init__(
         self,
@@ -139,7 +145,7 @@ class Page:
             f'const text = document.getElementById("{self.id}-data").textContent;\n'
             "const state = JSON.parse(text);\n"
             "const model = { get: (n) => state[n], set: (n, v) => { state[n] = v; },\n"
-            "  on() {}, off() {}, save_changes() {} };\n"
+            f"  on() {{}}, off() {{}}, save_changes: {self.save} }};\n"
             # in an old browser the poster stays, and a sentence says why
             "Promise.resolve().then(() => explorer.render({ model, el: root }))\n"
             "  .catch((error) => {\n"
