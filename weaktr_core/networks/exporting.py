@@ -214,9 +214,9 @@ def write_card(path: Path, about: dict[str, Any], run: dict[str, Any], line: dic
         f"On split {run['val']}, which did not train; of maps, at their best threshold:",
         "\n".join(scores) or "- none: the photos that measure have neither tags nor masks",
         "## Licence and limits",
-        f"Licence of the backbone, {run['backbone']}: {licence}. Masks and weights may also "
-        "depend on the licence of the photos: say here which it is, who tagged them, and "
-        "what a tag was taken to mean.",
+        f"Licence of the backbone, {run['backbone']}: {licence}. Masks and weights may "
+        "also depend on the licence of the photos: say here which it is, who tagged them, "
+        "and what a tag was taken to mean.",
     ]
     text = "\n\n".join(lines) + "\n"
     write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
