@@ -4,6 +4,10 @@ A small training of each step is killed with SIGKILL at random moments, some of 
 inside a save, and resumed until it is through. Then its weights, optimiser and random
 states, best network, history and recorded arrays must equal, bit by bit, those of the
 training that nobody killed. Writes results/kill.json and prints a table.
+
+``--commands`` kills make-labels, segment and the build of two chapters of this book, and
+starts each again with the same words; every file in the end must be as if nobody had.
+Writes results/kill-commands.json.
 """
 
 import argparse
@@ -12,6 +16,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,14 +24,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from PIL import Image
 
+from weaktr_core.__main__ import main as main_of_the_package
 from weaktr_core.config import preset, seg_preset
 from weaktr_core.data import Scenes
+from weaktr_core.runtime import PART, write_json
 from weaktr_core.train import loop, runs
 from weaktr_core.train.cam import train_cam
 from weaktr_core.train.runs import Run
 from weaktr_core.train.seg import train_seg
 from weaktr_core.train.snapshots import hash_file
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
 
 SAVE_SECONDS = 0.1
 """Between two snapshots of these trainings, which take seconds."""
@@ -65,6 +76,63 @@ class Case:
     differing: list[str] = field(default_factory=list)
     steps_lost: list[int] = field(default_factory=list)
     seconds_lost: list[float] = field(default_factory=list)
+
+    def work(self, folder: Path) -> int:
+        """What the killed process does; 0 if all went well."""
+        train(self.step, self.workers, folder)
+        return 0
+
+
+@dataclass
+class Command(Case):
+    """A command that is started with the same words until it is through.
+
+    Attributes:
+        words: of it; {} stands for the folder that it writes.
+        program: what runs the words; the package where it is empty.
+        kept: which files must be equal in the end, as patterns.
+        home: where it runs.
+    """
+
+    words: tuple[str, ...] = ()
+    program: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ("**/*",)
+    home: Path | None = None
+
+    def prepare(self, folder: Path) -> None:
+        """Make the folder; a program of this repository gets a copy of it all."""
+        folder.mkdir(parents=True)
+        if self.home is not None:
+            listed = subprocess.check_output(["git", "ls-files"], cwd=self.home, text=True)
+            for name in listed.splitlines():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(self.home / name, folder / name)
+            if (self.home / "build/npm").is_dir():  # fetched once is enough
+                shutil.copytree(self.home / "build/npm", folder / "build/npm")
+
+    def work(self, folder: Path) -> int:
+        """Run the command to its end."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        words = [word.format(folder) for word in self.words]
+        if not self.program:
+            return main_of_the_package(words)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(folder),
+            "WEAKTR_DATA": os.environ.get("WEAKTR_DATA", str(ROOT / "data")),
+        }
+        return subprocess.run(
+            [*self.program, *words], cwd=folder, env=environment
+        ).returncode
+
+    def files(self, folder: Path) -> dict[str, str]:
+        """Hashes of what it wrote; of a chapter what it shows, not when it ran."""
+        found = {path for pattern in self.kept for path in folder.glob(pattern)}
+        return {
+            str(path.relative_to(folder)): hash_file(path)
+            for path in sorted(found)
+            if path.is_file() and not path.name.startswith((PART, ".lock"))
+        }
 
 
 @dataclass
@@ -115,8 +183,7 @@ def start(case: Case, folder: Path) -> Child:
     torch.set_num_threads(1)  # the parent's threads are not here
     try:
         tell_of_steps_and_saves(into)
-        train(case.step, case.workers, folder)
-        status = 0
+        status = case.work(folder)
     finally:
         os._exit(status)
 
@@ -226,18 +293,111 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=25, help="for each of four kinds")
     parser.add_argument("--inside", type=int, default=5, help="of them inside a save")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", default=str(Path(__file__).parent / "results/kill.json"))
+    parser.add_argument("--commands", action="store_true", help="not the trainings")
+    parser.add_argument("--builds", type=int, default=4, help="kills of the book's build")
     arguments = parser.parse_args()
     random.seed(arguments.seed)
     torch.set_num_threads(1)
+    if arguments.commands:
+        rows = kill_commands(arguments.kills, arguments.builds)
+        write_json(RESULTS / "kill-commands.json", rows)
+        print(table_of_commands(rows))
+        return
     cases = [Case(step, workers) for step in ("cam", "seg") for workers in (0, 2)]
     for case in cases:
         with tempfile.TemporaryDirectory() as work:
             torment(case, arguments.kills, arguments.inside, Path(work))
         print(case.step, case.workers, case.kills, case.differing, file=sys.stderr)
     rows = [row_of(case) for case in cases]
-    Path(arguments.out).write_text(json.dumps(rows, indent=1) + "\n", "utf8")
+    write_json(RESULTS / "kill.json", rows)
     print(table(rows))
+
+
+def torment_command(case: Command, kills: int, work: Path) -> int:
+    """Kill a command at random moments, start it again; the number of equal files."""
+    straight, folder = work / "straight", work / "killed"
+    for path in (straight, folder):
+        case.prepare(path)
+    begun = time.monotonic()
+    child = start(case, straight)
+    assert child.listen(600) == "end" and os.waitpid(child.process, 0)[1] == 0, straight
+    whole, expected = time.monotonic() - begun, case.files(straight)
+    while True:
+        more = case.kills < kills
+        child = start(case, folder)
+        # what was made before is found again, so later calls end sooner: kill early, too
+        if child.listen(random.uniform(0, whole) if more else 600) != "end":
+            child.kill()
+            case.kills += 1
+            continue
+        assert os.waitpid(child.process, 0)[1] == 0, folder
+        os.close(child.pipe)
+        case.finished += 1
+        found = case.files(folder)
+        case.differing += sorted(
+            k for k in {*expected, *found} if expected.get(k) != found.get(k)
+        )
+        if not more:
+            return len(expected)
+        shutil.rmtree(folder)
+        case.prepare(folder)
+
+
+def kill_commands(kills: int, builds: int) -> list[dict]:
+    """All commands; rows of a table."""
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        for case, times in commands(work, kills, builds):
+            count = torment_command(case, times, work / case.step)
+            rows.append(
+                dict(
+                    command=case.step,
+                    kills=case.kills,
+                    finished=case.finished,
+                    files=count,
+                    differing=case.differing,
+                )
+            )
+            print(rows[-1], file=sys.stderr)
+    return rows
+
+
+def commands(work: Path, kills: int, builds: int) -> list[tuple[Command, int]]:
+    """What is killed, and how often; a small network is trained for the first two."""
+    run, photos = str(work / "run"), work / "photos"
+    few = ["--preset", "smoke", "--set", "epochs=1", "img_size=64", "precision=no"]
+    assert (
+        main_of_the_package(["train-cam", "--data", "scenes:24", "--run", run, *few]) == 0
+    )
+    photos.mkdir()
+    for number, sample in enumerate(TRAIN[:16]):
+        Image.fromarray(sample.image).save(photos / f"{number}.png")
+    labels = ("make-labels", run, "--out", "{}", "--crf", "none", "--scales", "1", "1.5")
+    segment = ("segment", str(photos), "--run", run, "-o", "{}", "--crf", "none")
+    exports = ("--export", "coco", "csv", "--explorers", "2")
+    found = [
+        (Command("make-labels", 0, words=labels), kills),
+        (Command("segment", 0, words=(*segment, *exports)), kills),
+    ]
+    if builds:
+        build = ("book/build.py", "--only", "01_", "13_")
+        kept = ("build/executed/*.ipynb", "build/site/**/*.html")
+        book = Command("book/build.py, two chapters", 0, words=build, kept=kept)
+        book.program, book.home = (sys.executable,), ROOT
+        found.append((book, builds))
+    return found
+
+
+def table_of_commands(rows: list[dict]) -> str:
+    """Markdown."""
+    lines = [
+        f"| {r['command']} | {r['kills']} | {r['finished']} | {r['files']} | "
+        f"{', '.join(r['differing']) or 'none'} |\n"
+        for r in rows
+    ]
+    head = "| command | kills | came to its end | files | differing |\n"
+    return head + "|---" * 5 + "|\n" + "".join(lines)
 
 
 def row_of(case: Case) -> dict:

@@ -1,15 +1,10 @@
 // What the page "Your photo" costs in one browser: node page.mjs JOB.json -> JSON.
 //
-// The job: {puppeteer, browser, executable, args, base, photo, looks}; milliseconds.
+// The job is that of tests/puppet.mjs, with a photo and a number of looks; milliseconds.
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { launch, openPage, readJob, waitFor } from "../tests/puppet.mjs";
 
-const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const ENTRY = "node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js";
-const { default: puppeteer } = await import(pathToFileURL(join(job.puppeteer, ENTRY)));
-const PATIENCE = 120000;
+const job = readJob();
 const CHANGES = 20;
 
 const middle = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
@@ -93,34 +88,23 @@ async function measure(page) {
   const scene = await page.$(".wt-scenes .wt-main-button");
   if (!scene) return found; // its network had not been trained
   await scene.evaluate((press) => press.click());
-  await page.waitForFunction(
-    () => document.querySelector(".wt-scenes .wt-main-button").hidden,
-  );
-  await page.waitForFunction(() =>
-    document.querySelector(".wt-verdict").innerText.includes("this scene"),
-  );
+  const here = () => document.querySelector(".wt-scenes .wt-main-button").hidden;
+  await waitFor(page, here);
+  const said = () => document.querySelector(".wt-verdict").innerText.includes("this scene");
+  await waitFor(page, said);
   const moved = await page.evaluate(moves, CHANGES);
   found.scene_redraw = middle(moved.drawn);
   found.scene_answer = middle(moved.answered);
   return found;
 }
 
-const browser = await puppeteer.launch({
-  browser: job.browser,
-  executablePath: job.executable,
-  args: job.args,
-  defaultViewport: null,
-});
+const browser = await launch(job);
 try {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(PATIENCE);
-  let foreign = 0;
-  page.on("request", (request) => {
-    if (![job.base, "data:", "blob:"].some((s) => request.url().startsWith(s))) foreign++;
-  });
-  await page.setViewport({ width: 1280, height: 900 });
+  const trouble = [];
+  const page = await openPage(browser, job, 1280, (text) => trouble.push(text));
   const found = await measure(page);
   const version = await browser.version();
+  const foreign = trouble.filter((text) => text.startsWith("asked for")).length;
   process.stdout.write(JSON.stringify({ version, ...found, foreign }));
 } finally {
   await browser.close();

@@ -52,7 +52,7 @@ def measure(browser, base, photo, looks):
     """What page.mjs found in one browser."""
     job = dict(
         puppeteer=str(npm_package(PUPPETEER)), browser=browser, photo=str(photo),
-        executable=BROWSERS[browser], base=base, looks=looks,
+        executable=BROWSERS[browser], base=base, looks=looks, dark=False,
         args=ARGUMENTS if browser == "chrome" else [],
     )  # fmt: skip
     path = photo.with_suffix(".json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
@@ -10,8 +11,6 @@ from PIL import Image
 
 HEAVY = 60_000  # bytes from which on a figure may lose what no eye misses
 QUALITY = 80  # of 100, at two pixels for each that is shown
-SHARPNESS = 2  # pixels of a chapter's figure, each way, for one on the page
-FIGURE = re.compile(r"[0-9a-f]{64}")  # a cell's picture, by its name
 # rules that give a class its letter of the icon font; icons in pages are drawn already
 CLASSES = re.compile(
     r'(?:\.fa-[\w-]+(?::{1,2}before)?,?)+\{(?:--fa:|content:)"[^"]*"[^}]*\}'
@@ -25,26 +24,25 @@ WOFF = re.compile(rf'url\([^)]*{FONT}\.woff2\) ?format\("woff2"\),')
 
 
 def lighten_figures(html: Path) -> dict[str, str]:
-    """PNGs of the site become WebP; what pages say now → what they shall say.
-
-    Charts lose nothing, pictures little. Figures of chapters are drawn twice as fine as
-    they are shown, and pages are told their size.
-    """
+    """PNGs of the site become WebP; old name → new name, for the pages."""
     renamed = {}
     for path in sorted((html / "_images").glob("*.png")):
         new = path.with_suffix(".webp")
         with Image.open(path) as picture:
-            picture.save(new, lossless=True)
-            if new.stat().st_size > HEAVY:
-                picture.save(new, quality=QUALITY, method=4)
-            sides = [round(side / SHARPNESS) for side in picture.size]
+            new.write_bytes(as_webp(picture))
         path.unlink()
-        if FIGURE.fullmatch(path.stem):
-            size = f'width="{sides[0]}" height="{sides[1]}"'
-            source = f'src="_images/{new.name}" {size}'
-            renamed[f'src="_images/{path.name}"'] = source
         renamed[f"_images/{path.name}"] = f"_images/{new.name}"
     return renamed
+
+
+def as_webp(picture: Image.Image) -> bytes:
+    """A file that is small: a chart loses nothing, a heavy picture little."""
+    file = io.BytesIO()
+    picture.save(file, "WEBP", lossless=True)
+    if file.tell() > HEAVY:
+        file = io.BytesIO()
+        picture.save(file, "WEBP", quality=QUALITY, method=4)
+    return file.getvalue()
 
 
 def lighten_styles(static: Path) -> None:

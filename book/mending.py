@@ -18,6 +18,10 @@ SEARCH = re.compile(
 DESIGN = re.compile(
     r"<(?:link|script)[^>]*(?:sphinx-design|design-tabs)[^>]*>(?:</script>)?\s*"
 )
+# a diagram that scrolls on a narrow page must be reached by keys
+WIDE = re.compile(
+    r'(<figure class="align-default"[^>]*)(>\s*<svg [^>]*wt-diagram)'
+)
 SOURCE = re.compile(r'(<a href="[^"]*_sources/)(" target="_blank")')
 MENDED = (
     # axe-core: docutils writes a list whose children are no list items
@@ -43,6 +47,11 @@ MENDED = (
     (
         re.compile(r'<section id="(?:exercise|solution)-content">'),
         "<section>",
+    ),
+    # a figure has twice the pixels that it is shown with; a phone may show it smaller
+    (
+        re.compile(r' style="width: (\d+)px; height: (\d+)px;"(?= */?>)'),
+        r' width="\1" height="\2"',
     ),
     # kernels in the cloud, which nobody starts from here; declared twice, too
     (
@@ -96,7 +105,7 @@ def mend(text: str) -> str:
     """A page that is accessible and quiet, with diagrams in its colours."""
     for pattern, better in MENDED:
         text = pattern.sub(better, text)
-    return face.inline_diagrams(text)
+    return WIDE.sub(r"\1 tabindex='0'\2", face.inline_diagrams(text))
 
 
 def offer_source(text: str, page: Path, sources: Path) -> str:

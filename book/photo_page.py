@@ -131,8 +131,10 @@ def chapters(
         folder, "page",
         f"self.weaktrPage = (() => {{\n{explorer}\n}})();\nweaktrPage.data = {data};",
     )  # fmt: skip
-    # attention between patches is most of a sample, and only heads ask for it
-    light = [{**one, "patchRows": None} for one in samples[:2]]
+    # attention between patches is most of a sample; where patches gather from those that
+    # are alike, only heads ask for it
+    rows = {} if samples[0]["affinity"] is None else dict(patchRows=None)
+    light = [one | rows for one in samples[:2]]
     lists = {"heads": samples[:1], "": light}
     files = {
         tab: write_script(

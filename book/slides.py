@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from html import escape
 from pathlib import Path
 
 import nbformat
+from PIL import Image
+
+from lighter import as_webp
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -69,7 +74,9 @@ def deck(path: Path) -> str:
 
 def slide(png: str, caption: str, alt: str) -> str:
     """A figure and what it shows."""
-    source = f"data:image/png;base64,{png.replace(chr(10), '')}"
+    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
+        coded = base64.b64encode(as_webp(picture)).decode()
+    source = f"data:image/webp;base64,{coded}"
     return (
         f'<section><img alt="{escape(alt)}" src="{source}">'
         f"<p>{escape(plain(caption))}</p></section>"

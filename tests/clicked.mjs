@@ -1,18 +1,12 @@
 // Use the model in the page as a reader would, by keys alone and then by pointer, in the
 // browser that is asked for: node clicked.mjs JOB.json, answers on standard output.
 //
-// The job: {puppeteer, browser, executable, args, dark, base, photo, files}. What is
-// wrong is thrown and ends the run; what was measured is written as JSON.
+// The job is that of puppet.mjs, with a photo and with files. What is wrong is thrown and ends the run; what was measured is written as JSON.
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { launch, openPage, readJob, waitFor } from "./puppet.mjs";
 
-const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
-const ENTRY = "node_modules/puppeteer-core/lib/esm/puppeteer/puppeteer-core.js";
-const { default: puppeteer } = await import(pathToFileURL(join(job.puppeteer, ENTRY)));
+const job = readJob();
 const WIDTHS = [1280, 390];
-const PATIENCE = 90000; // milliseconds; other work may have the processor
 const CHAPTERS = {
   "03_heads_disagree": "All heads",
   "06_weighting_heads": "Mute",
@@ -26,17 +20,8 @@ function check(right, text) {
   if (!right) throw new Error(text);
 }
 
-/** A page whose errors and whose requests to elsewhere are kept. */
 async function open(browser, address, width) {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(PATIENCE);
-  page.on("pageerror", (error) => trouble.push(error.message));
-  page.on("console", (m) => m.type() === "error" && trouble.push(m.text()));
-  page.on("request", (request) => {
-    const here = [job.base, "data:", "blob:"].some((s) => request.url().startsWith(s));
-    if (!here) trouble.push(`asked for ${request.url()}`);
-  });
-  await page.setViewport({ width, height: 900 });
+  const page = await openPage(browser, job, width, (text) => trouble.push(text));
   await page.goto(`${job.base}/${address}`, { waitUntil: "domcontentloaded" });
   return page;
 }
@@ -57,12 +42,7 @@ const press = async (page, ...keys) => {
 const textOf = (page, selector) => page.$eval(selector, (e) => e.innerText);
 
 const until = (page, selector, part) =>
-  page.waitForFunction(
-    (s, p) => document.querySelector(s)?.innerText.includes(p),
-    {},
-    selector,
-    part,
-  );
+  waitFor(page, (s, p) => document.querySelector(s)?.innerText.includes(p), selector, part);
 
 /** Whether a canvas shows anything. */
 const drawn = (page, selector) =>
@@ -105,12 +85,12 @@ async function trial(page) {
   await nextTab(page, "trial");
   const head = `${PANEL("trial")} .wt-all-heads button[aria-pressed=true]`;
   await tabTo(page, `${PANEL("trial")} .wt-acts button`);
-  await press(page, "Space");
+  await press(page, " ");
   check((await textOf(page, head)).includes("mute"), "Mute does nothing");
   await tabTo(page, `${PANEL("trial")} .wt-bar select`);
   await press(page, "ArrowDown", "ArrowDown");
-  await page.waitForFunction((s) => document.querySelector(s).value === "last", {},
-    `${PANEL("trial")} .wt-bar select`); // prettier-ignore
+  const chosen = (s) => document.querySelector(s).value === "last";
+  await waitFor(page, chosen, `${PANEL("trial")} .wt-bar select`);
   check(await drawn(page, `${PANEL("trial")} .wt-big canvas`), "no mask on trial");
 }
 
@@ -132,7 +112,7 @@ async function masks(page) {
   await tabTo(page, `${PANEL("classes")} .wt-tags button:nth-child(2)`);
   const tags = `${PANEL("classes")} .wt-tags [aria-pressed=true]`;
   const before = (await page.$$(tags)).length;
-  await press(page, "Space");
+  await press(page, " ");
   check((await page.$$(tags)).length !== before, "a tag cannot be added");
   await tabTo(page, `${PANEL("classes")} input[type=range]`);
   await press(page, "ArrowRight");
@@ -175,6 +155,7 @@ async function scene(page) {
   await press(page, "Enter");
   const after = await page.$eval(".wt-scene", (e) => e.getAttribute("aria-label"));
   check(before !== after, "no other thing is chosen");
+  await page.$eval(".wt-scene", (e) => e.scrollIntoView({ block: "center" }));
   const box = await (await page.$(".wt-scene")).boundingBox();
   const [x, y] = [box.x + 0.36 * box.width, box.y + 0.6 * box.height];
   const first = await textOf(page, ".wt-scenes .wt-side");
@@ -182,12 +163,8 @@ async function scene(page) {
   await page.mouse.down();
   await page.mouse.move(x + 0.3 * box.width, y, { steps: 8 });
   await page.mouse.up();
-  await page.waitForFunction(
-    (s, old) => document.querySelector(s).innerText !== old,
-    {},
-    ".wt-scenes .wt-side",
-    first,
-  );
+  const other = (s, old) => document.querySelector(s).innerText !== old;
+  await waitFor(page, other, ".wt-scenes .wt-side", first);
   await until(page, said, "(this scene)");
   await fits(page, "the scene");
 }
@@ -204,7 +181,7 @@ async function chapter(browser, name, width) {
   const start = await page.$(".wt-later .wt-main-button");
   await start.press("Enter");
   await page.waitForSelector(".wt-later .wt-own", { visible: true });
-  await page.waitForFunction(() => !document.querySelector(".wt-later .wt-say").innerText);
+  await waitFor(page, () => !document.querySelector(".wt-later .wt-say").innerText);
   const text = await textOf(page, ".wt-later");
   check(name.startsWith("03") || text.includes(CHAPTERS[name]), `${name}: ${text}`);
   await fits(page, name);
@@ -228,25 +205,14 @@ async function hostile(browser) {
     ends[path] = { said, taken };
     if (!taken) continue;
     await page.$$eval(".wt-own button", ([close]) => close.click());
-    await page.waitForFunction(
-      (n) => document.querySelectorAll(".wt-photos button").length === n,
-      {},
-      before,
-    );
+    const gone = (n) => document.querySelectorAll(".wt-photos button").length === n;
+    await waitFor(page, gone, before);
   }
   check((await page.evaluate("window.hit")) === undefined, "a file's script has run");
   return ends;
 }
 
-const browser = await puppeteer.launch({
-  browser: job.browser,
-  executablePath: job.executable,
-  args: job.args,
-  defaultViewport: null,
-  extraPrefsFirefox: {
-    "layout.css.prefers-color-scheme.content-override": job.dark ? 0 : 1,
-  },
-});
+const browser = await launch(job);
 try {
   for (const width of WIDTHS) {
     const page = await open(browser, "your_photo.html", width);

@@ -10,6 +10,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import layouts
 import sources
+import speed
+import torch
 
 from weaktr_core import data
 from weaktr_core.config import preset
@@ -77,3 +79,12 @@ def test_the_same_photos_in_three_layouts_train_the_same_network(
     assert found[0] == found[1] == found[2]
     weights, scores = found[0]
     assert len(weights) == 64 and scores["stages"]
+
+
+def test_the_naive_way_that_speed_is_compared_with_computes_the_same():
+    model, images = speed.network(), torch.randn(2, 3, 64, 80)
+    torch.nn.init.normal_(model.token_head.weight)
+    with torch.no_grad():
+        ours, theirs = model(images), speed.naive(model, images)
+    for name, value in vars(ours).items():
+        assert torch.allclose(value, getattr(theirs, name), atol=1e-4), name

@@ -1,5 +1,7 @@
 """What gives the site its face: diagrams, the way on top of chapters, cards, slides."""
 
+import base64
+import io
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from PIL import Image
 
 BOOK = Path(__file__).parents[1] / "book"
 sys.path.insert(0, str(BOOK))
@@ -77,7 +80,10 @@ def test_a_deck_has_a_slide_per_picture_and_the_questions(tmp_path):
     notebook = nbformat.v4.new_notebook()
     told = {"figure": {"caption": "A *map*.", "name": "fig-a"}, "image": {"alt": "Squares"}}
     cell = nbformat.v4.new_code_cell("x", metadata={"mystnb": told})
-    cell.outputs = [nbformat.v4.new_output("display_data", {"image/png": "AAAA"})]
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), "white").save(file, "PNG")
+    drawn = {"image/png": base64.b64encode(file.getvalue()).decode()}
+    cell.outputs = [nbformat.v4.new_output("display_data", drawn)]
     first = nbformat.v4.new_markdown_cell("(ch:01)=\n# Why?")
     last = nbformat.v4.new_markdown_cell(
         "## Check yourself\n\n- Is {term}`it <x>`\n  so?\n\n## What next"
@@ -86,7 +92,7 @@ def test_a_deck_has_a_slide_per_picture_and_the_questions(tmp_path):
     path = tmp_path / "01_why.ipynb"
     nbformat.write(notebook, path)
     html = slides.deck(path)
-    assert html.count("<section>") == 3
+    assert html.count("<section>") == 3 and "data:image/webp;base64," in html
     assert (
         "<p>A map.</p>" in html and 'alt="Squares"' in html and "<li>Is it so?</li>" in html
     )

@@ -34,7 +34,9 @@ def test_parts_lie_end_to_end():
 def test_signed_tables_are_white_at_zero():
     axes = show_signed(np.array([[-2.0, 0.0], [1.0, 2.0]]), ["r", "s"], ["c", "d"])
     assert axes.images[0].get_clim() == (-2, 2)
-    assert texts(axes) == ["-2.0", "+0.0", "+1.0", "+2.0"]
+    assert texts(axes) == ["-2", "0", "+1", "+2"]
+    axes = show_signed(np.array([[-0.5, 1.0]]), ["r"], ["c", "d"])
+    assert texts(axes) == ["-0.5", "+1.0"]
 
 
 def test_a_spread_counts_everything():
@@ -70,7 +72,10 @@ def test_a_table_is_set_by_the_page_and_readable_without_one(monkeypatch):
     assert "epochs" in data["text/plain"] and "|" not in data["text/plain"]
 
 
-def test_names_of_dots_that_coincide_are_stacked():
-    axes = show_points({"a": (1, 1), "b": (1.001, 1), "far": (9, 9)}, "x", "y")
-    heights = [text.xyann[1] for text in axes.texts]
-    assert heights[0] == heights[2] < heights[1]
+def test_names_of_dots_that_coincide_do_not_cover_each_other():
+    places = {f"name {n}": (1 + 0.001 * n, 1) for n in range(4)} | {"far": (9, 9)}
+    axes = show_points(places, "x", "y")
+    axes.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    for number, box in enumerate(boxes):
+        assert not box.count_overlaps(boxes[:number] + boxes[number + 1 :])

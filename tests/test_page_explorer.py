@@ -358,8 +358,11 @@ def test_two_on_a_page_share_one_network(model, opened, tmp_path):
     assert len(ids) == len(set(ids))
 
 
-def test_inside_a_chapter_one_tab_is_enough(model, opened, tmp_path):
+def test_inside_a_chapter_one_tab_is_enough(opened, tmp_path):
     """Without attention between patches heads are asked from class tokens; a link leads on."""
+    model = tiny_model(refine="features")
+    model.statistics = ((0.5,) * 3, (0.25,) * 3)
+    model.notes["classes"] = NAMES
     packed = write_network(model, tmp_path / "_static" / "network")
     light = sample(model, PHOTO, name="one", credit="by us") | dict(patchRows=None)
     explorer = your_photo(packed, [light], tab="heads")

@@ -122,6 +122,21 @@ def test_the_dark_leaves_pictures_as_they_are(visit, name):
 
 
 @pytest.mark.parametrize("name", pages())
+def test_pictures_keep_their_shape_on_a_phone(visit, name):
+    page = visit(address(name), 390)
+    page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
+    page.wait_for_load_state("networkidle")
+    bent = """[...document.querySelectorAll('article figure img')].filter(i => {
+        const s = getComputedStyle(i), inner = [i.clientWidth, i.clientHeight];
+        inner[0] -= parseFloat(s.paddingLeft) + parseFloat(s.paddingRight);
+        inner[1] -= parseFloat(s.paddingTop) + parseFloat(s.paddingBottom);
+        const share = inner[0] / inner[1] / (i.naturalWidth / i.naturalHeight);
+        return i.offsetParent && Math.abs(share - 1) > 0.05;
+    }).map(i => i.alt)"""
+    assert page.evaluate(bent) == []
+
+
+@pytest.mark.parametrize("name", pages())
 def test_words_of_code_fit_a_phone(visit, name):
     page = visit(address(name), 390)
     wide = """[...document.querySelectorAll('article code')].filter(

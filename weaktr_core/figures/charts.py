@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.transforms import Bbox
 
 from weaktr_core.figures.style import LINES, SIGNED, new_axes
+
+HEIGHTS = (4, -12, 16, -24, 28)
+"""Where a name may stand over its dot, in points."""
 
 
 def show_points(
@@ -30,19 +36,33 @@ def show_points(
     if diagonal:
         ends = [places.min(), places.max()]
         axes.plot(ends, ends, color="0.6", linestyle=":", zorder=0)
-    middle = places[:, 0].min() + 0.6 * np.ptp(places[:, 0])
-    near = np.maximum(np.ptp(places, axis=0), 1e-9) * (0.3, 0.04)
     for number, (name, (x, y)) in enumerate(points.items()):
-        axes.plot(x, y, "o", color=LINES[number % len(LINES)], markersize=7)
-        side = "right" if x > middle else "left"
-        # names of dots that nearly coincide are stacked
-        crowd = (np.abs(places[:number] - (x, y)) < near).all(axis=1).sum()
-        shift = (-8 if x > middle else 8, 4 + 11 * crowd)
-        axes.annotate(name, (x, y), shift, textcoords="offset points", ha=side, fontsize=9)
+        colour = LINES[number % len(LINES)]
+        axes.plot(x, y, "o", color=colour, markersize=7)
+        ink = 0.6 * np.array(to_rgb(colour))  # dark enough to read
+        axes.annotate(
+            name, (x, y), (8, 4), textcoords="offset points", fontsize=9, color=ink
+        )
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.margins(0.12)
+    part_names(axes, places)
     return axes
+
+
+def part_names(axes: Axes, places: np.ndarray) -> None:
+    """Move each name beside its place (x, y) to where it covers no dot and no name."""
+    axes.figure.canvas.draw()
+    dots = axes.transData.transform(places)
+    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in dots]
+    for text in axes.texts:
+        for height, side in product(HEIGHTS, ("left", "right")):
+            text.set(ha=side, position=(8 if side == "left" else -8, height))
+            box = text.get_window_extent()
+            inside = axes.bbox.x0 < box.x0 and box.x1 < axes.figure.bbox.x1
+            if inside and not box.count_overlaps(taken):
+                break
+        taken.append(box)
 
 
 def show_parts(
@@ -91,9 +111,10 @@ def show_signed(
     shown = axes.imshow(values, cmap=SIGNED, vmin=-top, vmax=top, aspect="auto")
     axes.set_xticks(range(len(columns)), columns, rotation=60, ha="right", fontsize=8)
     axes.set_yticks(range(len(rows)), rows, fontsize=8)
+    form = "+.0f" if (values == np.round(values)).all() else "+.1f"
     for (row, column), value in np.ndenumerate(values):
         colour = "white" if abs(value) > 0.65 * top else "black"
-        text = f"{value:+.1f}"
+        text = f"{value:{form}}" if value else "0"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
     axes.figure.colorbar(shown, ax=axes, fraction=0.046, label=label)
     return axes

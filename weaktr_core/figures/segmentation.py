@@ -70,7 +70,7 @@ def show_clipping(
     axes[1].imshow(labels)
     axes[2].imshow(raw, cmap=HEAT, vmin=0, vmax=top)
     axes[3].imshow(clipped < raw, cmap="gray", vmin=0, vmax=1)
-    titles = ("photo", "label", "loss ℓ", "ℓ > λ: no gradient")
+    titles = ("picture", "label", "loss ℓ", "ℓ > λ: no gradient")
     for one, title in zip(axes, titles, strict=True):
         one.set_title(title, fontsize=10)
     return axes

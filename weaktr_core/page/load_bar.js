@@ -28,7 +28,7 @@ export function loadBar(session, network, words, view) {
     draw();
     try {
       await coming;
-      view.say("The network is here. It stays in this browser; your photos stay, too.");
+      view.say("The network is here. It stays in this browser, and so does all that you show it.");
     } catch (error) {
       view.say(`The network could not be loaded: ${error.message}.`);
     }

@@ -191,7 +191,7 @@ function layout(view) {
 }
 
 const HOW =
-  "Rows are classes, those in the photo first and bold; columns are layers. Small maps " +
+  "Rows are classes, those in the picture first and bold; columns are layers. Small maps " +
   "show the square root of the attention; every map has its own scale. Press a small map, " +
   "or walk with the arrow keys and press Enter.";
 

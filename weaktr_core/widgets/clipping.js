@@ -134,7 +134,7 @@ function panels({ top }) {
   };
   return {
     panels: {
-      label: panel("label", "photo and its label"),
+      label: panel("label", "picture and its label"),
       loss: panel("loss", `loss ℓ, 0 (dark) to ${top} nats (bright)`),
       lambda: panel("lambda", ""),
       clip: panel("clip", "pixels that do not teach"),

@@ -130,7 +130,7 @@ function fields(view) {
       0,
       (v) => set({ photo: Number(v) }),
     ),
-    crf: tick("edges from the photo (CRF)", (on) => set({ crf: on })),
+    crf: tick("edges of the picture (CRF)", (on) => set({ crf: on })),
     truth: tick("outline of the true mask", (on) => set({ truth: on })),
     blue: choice("Blue curve", [[-1, "all scenes, mean over classes"], ...known], -1, (v) =>
       set({ curve: Number(v) }),
