@@ -11,9 +11,11 @@ Writes results/kill-commands.json.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -129,10 +131,23 @@ class Command(Case):
         """Hashes of what it wrote; of a chapter what it shows, not when it ran."""
         found = {path for pattern in self.kept for path in folder.glob(pattern)}
         return {
-            str(path.relative_to(folder)): hash_file(path)
+            str(path.relative_to(folder)): shown(path)
             for path in sorted(found)
-            if path.is_file() and not path.name.startswith((PART, ".lock"))
+            if path.is_file() and not path.name.startswith((PART, ".lock", "status."))
         }
+
+
+def shown(path: Path) -> str:
+    """Hash of a file; of a chapter that was run, without how long and when it ran."""
+    content = path.read_bytes()
+    if path.suffix == ".html":
+        content = re.sub(rb"ran in [\w ]+ when", b"", content)
+    if path.suffix == ".ipynb":
+        notebook = json.loads(content)
+        for cell in notebook["cells"]:
+            cell["metadata"].pop("execution", None)
+        content = json.dumps(notebook).encode()
+    return hashlib.sha256(content).hexdigest()
 
 
 @dataclass
@@ -301,7 +316,7 @@ def main() -> None:
     if arguments.commands:
         rows = kill_commands(arguments.kills, arguments.builds)
         write_json(RESULTS / "kill-commands.json", rows)
-        print(table_of_commands(rows))
+        show(RESULTS / "kill-commands.md", table_of_commands(rows))
         return
     cases = [Case(step, workers) for step in ("cam", "seg") for workers in (0, 2)]
     for case in cases:
@@ -310,7 +325,13 @@ def main() -> None:
         print(case.step, case.workers, case.kills, case.differing, file=sys.stderr)
     rows = [row_of(case) for case in cases]
     write_json(RESULTS / "kill.json", rows)
-    print(table(rows))
+    show(RESULTS / "kill.md", table(rows))
+
+
+def show(path: Path, text: str) -> None:
+    """Keep a table and print it."""
+    path.write_text(text, "utf8")
+    print(text)
 
 
 def torment_command(case: Command, kills: int, work: Path) -> int:

@@ -131,7 +131,9 @@ def main() -> None:
     for step in ("cam", "seg"):
         with tempfile.TemporaryDirectory() as folder:
             rows.append(compare(step, Path(folder)))
-    write_json(Path(__file__).parent / "results" / "processes.json", rows)
+    results = Path(__file__).parent / "results"
+    write_json(results / "processes.json", rows)
+    (results / "processes.md").write_text(table(rows), "utf8")
     print(table(rows))
 
 

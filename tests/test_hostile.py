@@ -71,7 +71,7 @@ def tree(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("area, make, code, words", CASES)
-def test_hostile(area, make, code, words, run, tmp_path, capsys):
+def test_hostile(area, make, code, words, run, tmp_path, capsys, request, record_property):
     inside = tmp_path / "in" / "deep"
     inside.mkdir(parents=True)
     arguments = [str(it) for it in make(inside, run)]
@@ -94,6 +94,14 @@ def test_hostile(area, make, code, words, run, tmp_path, capsys):
     assert tree(tmp_path) - {f"in/deep/{it}" for it in tree(inside)} == outside
     assert tree(run) == before
     OUTCOMES.setdefault(area, []).append("refused" if code else "read")
+    record_property("case", request.node.callspec.id)
+    telling = [it for it in everything.splitlines() if words.lower() in it.lower()]
+    line = telling[0] if words and telling else (lines or [""])[0]
+    for path, shown in ((inside, "."), (inside.parent, ".."), (run, "RUN")):
+        line = line.replace(str(path), shown)
+    said_of_it = line.encode("ascii", "backslashreplace").decode().strip()[:200]
+    outcome = f"refused: {said_of_it}" if code else f"read {said_of_it}".strip()
+    record_property("outcome", outcome)
 
 
 # --- photos ------------------------------------------------------------------------------

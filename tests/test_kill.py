@@ -32,3 +32,12 @@ def test_losing_the_random_state_would_be_noticed(tmp_path, monkeypatch):
     case = kill.Case("seg", 0)
     kill.torment(case, kills=4, inside=1, work=tmp_path)
     assert case.differing
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="commands are forked")
+def test_labels_and_masks_killed_and_made_again_are_the_same(tmp_path, note):
+    random.seed(0)
+    for case, _ in kill.commands(tmp_path, 3, builds=0):
+        files = kill.torment_command(case, 3, tmp_path / case.step)
+        assert case.kills == 3 and case.differing == [] and files > 30
+        note(f"{case.step}: {case.kills} kills, {files} files equal")

@@ -170,3 +170,24 @@ def test_enlarged_labels_keep_their_ids_and_borders():
     assert set(np.unique(large)) == {0, 7, 20}
     assert (large[:, :18] == 0).all() and (large[0, 22:] == 7).all()
     assert enlarge(labels, (2, 4)) is labels
+
+
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        "vit_small_patch14_reg4_dinov2",  # registers
+        "deit_tiny_distilled_patch16_224",  # a distillation token
+        "vit_small_patch16_dinov3",  # registers and rotary positions
+    ],
+)
+def test_tokens_that_are_neither_class_nor_patch(backbone, photo, tmp_path, capsys):
+    run, out = str(tmp_path / "run"), tmp_path / "out"
+    train = ["train-cam", "--data", "scenes:4", "--run", run, *SMALL]
+    assert main([*train, f"backbone={backbone}", "pretrained=False"]) == 0
+    assert segment(photo, "--run", run, "-o", out, "--explorers", "1") == 0
+    assert read_mask(out / "masks" / "one.png").shape == (64, 64)
+    assert "token of" in (out / "explorers" / "one.html").read_text("utf8")
+    page = tmp_path / "heads.html"
+    assert main(["explore", str(photo), "--run", run, "-o", str(page)]) == 0
+    assert "token of" in page.read_text("utf8")
+    assert "Traceback" not in capsys.readouterr().err

@@ -99,7 +99,10 @@ def photo_attention(
     seen = np.ascontiguousarray(resized[: h * step, : w * step])
     with torch.no_grad(), record_attention(vit) as layers:
         vit.forward_features(prepare(owner, seen))
-    return PhotoAttention(seen, attention_maps(layers)[0].numpy(), (h, w), tokens)
+    attention = attention_maps(layers)[0].numpy()
+    others = attention.shape[-1] - h * w - len(tokens)  # registers, a distillation token
+    tokens += tuple(f"extra token {n + 1}" for n in range(others))
+    return PhotoAttention(seen, attention, (h, w), tokens)
 
 
 def fitting_size(shape: tuple[int, ...], size: int, step: int) -> int:
