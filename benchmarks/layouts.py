@@ -2,9 +2,9 @@
 
 ``python benchmarks/layouts.py VOC`` takes photos of VOC's layout and the tags of three
 subsets of their classes, one of them a single class with negatives, writes each subset in
-three layouts, trains the same short training on each, and compares the weights and the
-scores. They must be equal to the last digit: nothing is written anew but tags, and photos
-are linked.
+three layouts under names of one's own, trains the same short training on each, and
+compares the weights and the scores. They must be equal to the last digit: nothing is
+written anew but tags and masks, and photos are linked.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,10 +69,11 @@ def compare(asked: argparse.Namespace, classes: tuple[str, ...], layout: str):
         for split, count in (("train", asked.train), ("val", asked.val)):
             source = open_dataset(asked.voc, split)
             tags = tags_of(source, classes)
-            chosen = half_and_half(tags, count)
-            write(root, split, layout, Part(source, classes, chosen), source)
+            part = Part(source, classes, half_and_half(tags, count))
+            part.classes = own = tuple(f"my {name}" for name in classes)
+            write(root, split, layout, part, source)
         train, val = (open_dataset(root, split) for split in ("train", "val"))
-        assert train.classes == val.classes == classes, (layout, train.classes)
+        assert train.classes == val.classes == own, (layout, train.classes)
         config = preset("photos", **SETTINGS)
         run = train_cam(config, train, val, Path(name) / "run")
         network = load_checkpoint(run.best)
@@ -110,6 +112,9 @@ def write(root: Path, split: str, layout: str, part: Part, source) -> None:
     for index, sample in zip(part.indices, part, strict=True):
         path = source.folder / "JPEGImages" / f"{source.photos[index]}.jpg"
         link(path, photos[layout] / path.name)
+        if not sample.tags.any() and sample.mask is not None:
+            # COCO can say 255 only of an object, and there is none
+            sample = replace(sample, mask=np.zeros_like(sample.mask))
         samples.append((path.name, sample))
         if layout in masks and sample.mask is not None:
             write_mask(masks[layout] / f"{sample.name}.png", sample.mask)

@@ -211,12 +211,12 @@ def write_card(path: Path, about: dict[str, Any], run: dict[str, Any], line: dic
         f"size: {about['input']['size']}.",
         "\n".join(outputs),
         "## Scores",
-        f"On split {run['val']}, which did not train; the best threshold of each map:",
+        f"On split {run['val']}, which did not train; of maps, at their best threshold:",
         "\n".join(scores) or "- none: the photos that measure have neither tags nor masks",
         "## Licence and limits",
-        f"The backbone, {run['backbone']}, is under {licence}. Masks and weights may also "
-        "depend on the licence of the photos: say here which it is, who tagged them, and "
-        "what a tag was taken to mean.",
+        f"Licence of the backbone, {run['backbone']}: {licence}. Masks and weights may "
+        "also depend on the licence of the photos: say here which it is, who tagged them, "
+        "and what a tag was taken to mean.",
     ]
     text = "\n\n".join(lines) + "\n"
     write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
@@ -224,13 +224,16 @@ def write_card(path: Path, about: dict[str, Any], run: dict[str, Any], line: dic
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keep the exporter's remarks on its own insides from the user."""
-    exporter = logging.getLogger("torch.onnx")
-    level = exporter.level
-    exporter.setLevel(logging.ERROR)
+    """Keep the exporters' remarks on their own insides from the user."""
+    names = ("torch.onnx", "onnxscript", "onnx_ir")
+    exporters = [logging.getLogger(name) for name in names]
+    levels = [it.level for it in exporters]
+    for it in exporters:
+        it.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        exporter.setLevel(level)
+        for it, level in zip(exporters, levels, strict=True):
+            it.setLevel(level)
