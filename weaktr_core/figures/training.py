@@ -71,7 +71,8 @@ def show_ablation(
         mean = float(np.mean(scores))
         if len(scores) > 1:
             spread = float(np.std(scores, ddof=1))
-            axes.plot([mean - spread, mean + spread], [place] * 2, color=LINES[5], lw=7)
+            ends = [mean - spread, mean + spread]
+            axes.plot(ends, [place] * 2, color=LINES[5], lw=7, solid_capstyle="butt")
         axes.plot(mean, place, "|", color="black", markersize=11, markeredgewidth=1.5)
         axes.plot(scores, [place] * len(scores), "o", color=LINES[1], markersize=4)
     if reference is not None:
