@@ -10,13 +10,10 @@ results/page.json, from which the page's own table is made when the site is buil
 """
 
 import argparse
-import functools
-import http.server
 import json
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
 from machine import measured
@@ -25,27 +22,12 @@ from skimage import data, io
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "book")]
 
-from book_site import SITE
+from book_site import SITE, served
 from chromium import ARGUMENTS
 from photo_page import SPEED, speed_table
 from test_clicked import BROWSERS, PUPPETEER
 
 from npm import npm_package
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves, and says nothing."""
-
-    def log_message(self, *_):
-        """Nothing."""
-
-
-def served():
-    """The built site at an address of this machine."""
-    handler = functools.partial(Quiet, directory=str(SITE))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}"
 
 
 def measure(browser, base, photo, looks):
@@ -86,10 +68,9 @@ def main():
     if not here or npm_package(PUPPETEER) is None:
         sys.exit("no chromium and no firefox here, or no npm to speak to them")
     found = dict(machine=measured(), **sizes(), browsers=[])
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, served() as base:
         photo = Path(folder) / "astronaut.png"
         io.imsave(photo, data.astronaut())
-        base = served()
         for browser in here:
             sys.stderr.write(f"{browser} …\n")
             found["browsers"].append(measure(browser, base, photo, arguments.looks))

@@ -3,17 +3,14 @@
 Puppeteer speaks to both; Playwright's Firefox is a build of its own that no reader has.
 """
 
-import functools
-import http.server
 import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
 
 import pytest
-from book_site import ROOT, SITE
+from book_site import ROOT, served
 from chromium import ARGUMENTS, CHROMIUM
 from hostile_pictures import CASES, EITHER
 from skimage import data, io
@@ -45,16 +42,8 @@ def puppeteer():
 @pytest.fixture(scope="module")
 def base():
     """Address of the built site."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Quiet, directory=SITE)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as started:
-        threading.Thread(target=started.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{started.server_port}"
-        started.shutdown()
+    with served() as address:
+        yield address
 
 
 @pytest.fixture

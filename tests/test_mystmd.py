@@ -4,16 +4,13 @@ Its theme is fetched from mystmd's server; where ``WEAKTR_MYST_THEME`` names no 
 only what mystmd itself makes of the directive is looked at.
 """
 
-import functools
-import http.server
 import json
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
-from book_site import ROOT
+from book_site import ROOT, served
 from explorers import heads
 
 from weaktr_core.widgets.host import module_source
@@ -83,23 +80,13 @@ def test_the_directive_takes_the_module_and_its_state(project):
 def test_the_explorer_works_in_a_book_of_mystmd(project, browser):
     folder, _ = project
     run_myst(folder, "build", "--html", "--ci")
-    handler = functools.partial(Quiet, directory=folder / "_build" / "html")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as started:
-        threading.Thread(target=started.serve_forever, daemon=True).start()
+    with served(folder / "_build" / "html") as base:
         page = browser.new_page()
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"http://127.0.0.1:{started.server_port}/")
+        page.goto(f"{base}/")
         explorer = page.locator(".wt-heads")  # in a shadow root
         explorer.get_by_role("button", name="layer 1, head 2").press("Enter")
         explorer.locator(".wt-say").filter(has_text="layer 1, head 2").wait_for()
         page.close()
-        started.shutdown()
     assert errors == []
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves, and says nothing."""
-
-    def log_message(self, *_):
-        """Nothing."""

@@ -1,14 +1,11 @@
 """The built site in a real browser: offline, quiet, usable by everybody, on a phone too."""
 
-import functools
-import http.server
 import re
-import threading
 
 import axe
 import pypdf
 import pytest
-from book_site import ROOT, SITE, address, overflow, pages
+from book_site import ROOT, SITE, address, overflow, pages, served
 
 pytestmark = pytest.mark.usefixtures("site")
 
@@ -41,16 +38,8 @@ def test_nobody_is_locked_out(visit, server, name, scheme):
 @pytest.fixture(scope="session")
 def server():
     """The site over http, as a reader gets it."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Quiet, directory=SITE)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as started:
-        threading.Thread(target=started.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{started.server_address[1]}"
-        started.shutdown()
+    with served() as base:
+        yield base
 
 
 FOUND = {"threshold": "09_pseudo_labels", "cite": "research", "token": "04_class_tokens"}

@@ -58,9 +58,7 @@ def half():
 def encoder() -> Segmenter:
     """The network of step 2 before it has learned: the adapters of step 1 in the ViT."""
     cam, seg = WeakTr.pretrained("voc"), Segmenter.pretrained("voc")
-    own = {k.removeprefix("backbone."): v for k, v in cam.state_dict().items()}
-    names = [k for k in seg.state_dict() if k.endswith((".up", ".down"))]
-    assert names and not seg.load_state_dict({k: own[k] for k in names}, strict=False)[1]
+    seg.start_from(cam)
     return seg.eval()
 
 
