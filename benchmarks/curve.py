@@ -4,7 +4,8 @@
 for each number of photos, with the settings for a folder and equally many steps, and
 measures it on the photos that never train: the average precision of the tags and, where
 these photos have masks, the mIoU of the maps at the threshold that the settings fix. Every
-seed draws other photos and trains anew; means and standard deviations are shown. Smaller numbers are part of larger ones. Interrupted, the same command goes on.
+seed draws other photos and trains anew; means and standard deviations are shown.
+Smaller numbers are part of larger ones. Interrupted, the same command goes on.
 """
 
 from __future__ import annotations
