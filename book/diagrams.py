@@ -402,7 +402,13 @@ def method() -> Drawing:
     )
     d.line((664, 132), (664, 168))
     d.box(
-        584, 170, 160, 44, "patch rows @ product", "mask", "fine CAM · chapter 7"
+        584,
+        170,
+        160,
+        44,
+        "patch rows @ product",
+        "mask",
+        "fine CAM · chapter 7",
     )
     d.text(
         190,
