@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from weaktr_core.__main__ import main
+from weaktr_core.data import open_dataset
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.exporting import Exportable, ExportError, export_network
 from weaktr_core.networks.segmenter import Segmenter
@@ -113,7 +114,12 @@ def test_the_command_writes_file_and_description(tmp_path, capsys):
     assert about["input"]["size"] == "fixed"
     card = out.with_suffix(".md").read_text()
     assert "Learned from image tags; no mask was read" in card
-    assert ", ".join(about["classes"]) in card and "## Licence" in card
+    assert all(name in card for name in about["classes"]) and "## Licence" in card
+    counts = np.sum([it.tags for it in open_dataset("scenes:8", size=48)], axis=0)
+    told = zip(about["classes"], counts.astype(int), strict=True)
+    assert (
+        f"among 8 photos: {', '.join(f'{name} {count}' for name, count in told)}." in card
+    )
     score = json.loads((tmp_path / "run" / "history.jsonl").read_text().splitlines()[-1])
     assert f"- fine cam, mIoU: {100 * score['miou']['fine_cam']:.1f} %" in card
     assert main(["export", run, "-o", str(tmp_path / "net.bin")]) == 1

@@ -150,6 +150,18 @@ def test_one_folder_of_photos_says_nothing(tmp_path):
         open_data(str(tmp_path), "train")
 
 
+def test_masks_beside_folders_of_classes_are_no_class_and_an_empty_one_is_named(tmp_path):
+    as_layout("class folders", tmp_path, {"a": "dog", "b": "cat", "c": "dog"})
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.ones((30, 40), np.uint8)).save(tmp_path / "masks" / "a.png")
+    data = TaggedFolder(tmp_path)
+    assert data.classes == ("cat", "dog")
+    assert [it.name for it in data if it.mask is not None] == ["a"]
+    (tmp_path / "sheep").mkdir()
+    with pytest.raises(DataError, match="sheep: expected photos of a class, came an empty"):
+        open_data(str(tmp_path), "train")
+
+
 def test_a_labelmap_orders_classes_and_reads_masks_of_0_and_255(tmp_path):
     folder(tmp_path, "photo,tags\na.jpg,crack\nb.jpg,\n")
     (tmp_path / "masks").mkdir()

@@ -150,7 +150,7 @@ def make_segmenter(
         model=model,
         views=views_of(arguments, config),
         tags=parse_tags(arguments.tags, classes),
-        crf=choose_crf(arguments.crf, "voc-cam" if is_cam else "voc-seg"),
+        crf=crf_settings(arguments.crf, "voc-cam" if is_cam else "voc-seg"),
     )
     if isinstance(config, CamConfig):
         threshold = choose_background(arguments.threshold, arguments.run, config)
@@ -189,16 +189,6 @@ def choose_background(wanted: float | None, run: str | None, config: CamConfig) 
     value = check(stored, Share, f"{made}: threshold")
     log(f"threshold {value:.3f}, as make-labels chose ({made})")
     return value
-
-
-def choose_crf(wanted: str, automatic: str):
-    """Settings by name; ``auto`` goes without where the library is missing, and says so."""
-    from weaktr_core.labels.crf import crf_available
-
-    if wanted == "auto" and not crf_available():
-        log("without CRF: pydensecrf2 is not installed")
-        return None
-    return crf_settings(automatic if wanted == "auto" else wanted)
 
 
 def find_photos(given: Sequence[str]) -> dict[str, Path]:

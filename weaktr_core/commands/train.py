@@ -18,6 +18,7 @@ from weaktr_core.commands.common import (
     open_data,
     parse_setting,
     retag,
+    reviewed_table,
 )
 from weaktr_core.config import PRESETS, SEG_PRESETS, CamConfig, preset, seg_preset
 
@@ -33,8 +34,11 @@ def add_train_cam(commands) -> None:
         train_cam_command,
         "Train the CAM network on image tags.",
         "No mask is read for training. Where the validation images have masks, the "
-        "maps are measured with them as the training goes on. RUN gets config.json, "
-        "history.jsonl (a line per epoch), the checkpoints best and last and report.html.",
+        "maps are measured with them as the training goes on. Each epoch's line says how "
+        "well the tags of these images are found, as average precision (AP) in %: by the "
+        "patches (coarse_logits, which picks the best epoch), the class tokens "
+        "(class_logits) and the maps (fine_logits). RUN gets config.json, history.jsonl "
+        "(a line per epoch), the checkpoints best and last and report.html.",
         [
             "--preset smoke --run build/runs/try   # seconds, means nothing",
             "                                      # generated scenes, minutes",
@@ -77,7 +81,10 @@ def train_seg_command(arguments: argparse.Namespace) -> None:
     """Train, and say where the result is."""
     from weaktr_core.train.seg import SegStage
 
-    about = dict(step=2, labels=whole_path(arguments.labels))
+    labels = whole_path(arguments.labels)
+    if labels != "true" and not arguments.tags:  # make-labels went by it, too
+        arguments.tags = reviewed_table(Path(labels).parent.parent)
+    about = dict(step=2, labels=labels)
     train_command(SegStage, configure(seg_preset, arguments), arguments, about)
 
 
@@ -113,7 +120,7 @@ def train_command(
         if is_first():
             slim(run)
     if is_first():
-        finish(run, val, show=arguments.open)
+        finish(run, train, val, show=arguments.open)
 
 
 def fitted(config: Any, arguments: argparse.Namespace, train: Any) -> Any:
@@ -133,7 +140,7 @@ def fitted(config: Any, arguments: argparse.Namespace, train: Any) -> Any:
         return Run(arguments.run).settings.changed(**asked)
     some = range(0, len(train), max(1, len(train) // SAMPLED))
     sides = [min(train[index].image.shape[:2]) for index in some]
-    for text, reason in advise_settings(len(train), sides):
+    for text, reason in advise_settings(len(train), sides, asked.get("img_size")):
         wanted = dict(parse_setting(part) for part in text.split())
         config = config.changed(**{k: v for k, v in wanted.items() if k not in asked})
         if is_first() and not wanted.keys() <= asked.keys():
@@ -201,7 +208,7 @@ def add_training_arguments(command, run: str, presets: dict) -> None:
     command.add_argument(
         "--track",
         choices=["tensorboard", "wandb"],
-        help="show losses and scores as they come; RUN/tensorboard or Weights & Biases",
+        help="show losses and scores as they come; files in RUN/tensorboard or RUN/wandb",
     )
     command.add_argument("--open", action="store_true", help="show the report at the end")
     command.add_argument(
@@ -209,11 +216,17 @@ def add_training_arguments(command, run: str, presets: dict) -> None:
     )
 
 
-def finish(run, val, show: bool) -> None:
+def finish(run, train, val, show: bool) -> None:
     """The report; what hinders it takes nothing from the training."""
     from weaktr_core.commands.report import report_run
     from weaktr_core.errors import WeakTrError
+    from weaktr_core.runtime import write_json
+    from weaktr_core.train.cam import all_tags
 
+    if "tag_counts" not in run.config:  # for the card of an export
+        counts = zip(train.classes, all_tags(train).sum(dim=0).int().tolist(), strict=True)
+        told = dict(photos=len(train), tag_counts=dict(counts))
+        write_json(run.folder / "config.json", run.config | told)
     log(f"done: {run.best}")
     try:
         report_run(run, val, show=show)
@@ -229,7 +242,7 @@ def about_data(arguments: argparse.Namespace) -> dict[str, str]:
     return told | {name: whole_path(path) for name, path in more.items() if path}
 
 
-def whole_path(where: str) -> str:
+def whole_path(where: str | Path) -> str:
     """The whole path of a folder; "true" of ``--labels`` is none."""
     return where if where == "true" else str(Path(where).expanduser().resolve())
 

@@ -11,7 +11,7 @@ import numpy as np
 from weaktr_core.data.sample import IGNORE
 
 PROBLEMS = {
-    "unreadable": "cannot be read",
+    "unreadable": "cannot be read; replace it, or take it out of the data",
     "malformed": "not in the form every dataset yields",
     "mask size": "mask not as large as its photo",
     "mask id": "mask value that is no class",
@@ -138,11 +138,10 @@ class Report:
         )
 
     def _summary(self) -> list[str]:
-        seen = f"first {self.seen} of {self.total}" if self.seen < self.total else "all"
+        left = f", {self.total - self.seen} not looked at" * (self.seen < self.total)
         few, mean, many = self.tags
         lines = [
-            f"images  {self.read} read of {self.seen} looked at ({seen}), "
-            f"{len(self.classes)} classes",
+            f"images  {self.read} of {self.seen} read{left}; {len(self.classes)} classes",
             f"size    height {self.heights[0]} to {self.heights[1]}, "
             f"width {self.widths[0]} to {self.widths[1]} pixels",
             f"tags    {few} to {many} an image, {mean:.1f} on average",

@@ -133,7 +133,7 @@ def write(
         return torch.export.load(path).module()
     if find_spec("onnxscript") is None:
         raise ExportError(
-            "ONNX needs a package: pip install onnxscript, or name a .pt2 file"
+            "ONNX needs more: pip install onnxscript onnxruntime, or name a .pt2 file"
         )
     from onnxscript import opset18
 
@@ -202,10 +202,13 @@ def write_card(path: Path, about: dict[str, Any], run: dict[str, Any], line: dic
         if value is not None
     ]
     outputs = [f"- `{name}`: {text}" for name, text in about["outputs"].items()]
+    counts = run.get("tag_counts", {})
+    counted = f", each with its number among {run.get('photos')} photos" * bool(counts)
+    classes = [f"{name} {counts.get(name, '')}".strip() for name in about["classes"]]
     lines = [
         f"# {path.stem}",
         f"Learned from {told}, of the photos in `{run['data']}`, split {run['split']}.",
-        f"Classes: {', '.join(about['classes'])}.",
+        f"Classes{counted}: {', '.join(classes)}.",
         "## In and out",
         f"`image`: {about['input']['shape']}, {about['input']['values']}; "
         f"size: {about['input']['size']}.",

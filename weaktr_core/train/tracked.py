@@ -37,7 +37,7 @@ class TrackedRun(Run):
     """A run whose every line of history also goes to a tracker of Accelerate's.
 
     Args:
-        folder: of the run; TensorBoard's files go to ``tensorboard`` in it.
+        folder: of the run; the tracker's files go to ``tensorboard`` or ``wandb`` in it.
         tracker: "tensorboard" or "wandb".
 
     Raises:
@@ -61,9 +61,9 @@ class TrackedRun(Run):
     def begin(self) -> Any:
         """The tracker, told the settings."""
         make = LOGGER_TYPE_TO_CLASS[self.kind]
-        where = {"logging_dir": self.folder} if make.requires_logging_directory else {}
-        name = "tensorboard" if where else self.folder.resolve().name
-        tracker = make(name, **where)
+        files = make.requires_logging_directory
+        name = self.kind if files else self.folder.resolve().name
+        tracker = make(name, **{"logging_dir" if files else "dir": self.folder})
         if hasattr(tracker, "start"):
             tracker.start()
         kinds = (int, float, str, bool)
