@@ -69,6 +69,7 @@ def doctor_command(arguments: argparse.Namespace) -> None:
         write_contacts(data, Path(arguments.sheet))
     if not report.ready:
         raise UsageError(f"{arguments.data}: {report.verdict}")
+    sys.stdout.flush()
     log(f"next: weaktr train-cam --data {arguments.data} --run my_run --open")
 
 

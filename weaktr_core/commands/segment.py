@@ -27,7 +27,6 @@ from weaktr_core.schema import Range, Scale, Share, argument, check
 if TYPE_CHECKING:
     from weaktr_core.labels.photos import CamSegmenter, MaskSegmenter, Segmented
 
-PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 OTHER_ENDINGS = {".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".nef", ".arw", ".gif"}
 """Photos that are not read; in a folder they are named rather than passed over."""
 
@@ -210,11 +209,13 @@ def find_photos(given: Sequence[str]) -> dict[str, Path]:
 
 def photos_in(folder: Path) -> list[Path]:
     """Photos of a folder by their endings, those that cannot be read among them."""
-    known = PHOTO_ENDINGS | OTHER_ENDINGS
+    from weaktr_core.data.tables import ENDINGS
+
+    known = OTHER_ENDINGS.union(ENDINGS)
     photos = [it for it in sorted(folder.iterdir()) if it.suffix.lower() in known]
     photos = [it for it in photos if it.is_file()]
     if not photos:
-        endings = " ".join(sorted(PHOTO_ENDINGS))
+        endings = " ".join(sorted(ENDINGS))
         raise UsageError(f"{folder}: no photo in this folder (looked for {endings})")
     return photos
 

@@ -96,7 +96,7 @@ def train_command(
 ) -> None:
     """Open the data, train a stage, write the report."""
     from weaktr_core.data.masked import Relabelled
-    from weaktr_core.runtime import is_first
+    from weaktr_core.runtime import is_first, write_json
     from weaktr_core.train.loop import fit
     from weaktr_core.train.runs import Run
     from weaktr_core.train.tracked import TrackedRun, fatten, slim
@@ -116,11 +116,26 @@ def train_command(
             start_from(stage.model, arguments.start)
         if arguments.resume and is_first():
             fatten(run)
+        counts = count_tags(train) if is_first() else {}
         fit(stage, run, settings, arguments.resume)
         if is_first():
+            told = dict(photos=len(train), tag_counts=counts)  # for the card of an export
+            write_json(run.folder / "config.json", run.config | told)
             slim(run)
     if is_first():
-        finish(run, train, val, show=arguments.open)
+        finish(run, val, show=arguments.open)
+
+
+def count_tags(train: Any) -> dict[str, int]:
+    """Photos of each class; what such numbers cannot teach is said."""
+    from weaktr_core.data.remarks import count_remarks
+    from weaktr_core.train.cam import all_tags
+
+    counts = all_tags(train).sum(dim=0).int().tolist()
+    found = dict(zip(train.classes, counts, strict=True))
+    for remark in count_remarks(found, len(train)):
+        log(f"advice: {remark}")
+    return found
 
 
 def fitted(config: Any, arguments: argparse.Namespace, train: Any) -> Any:
@@ -216,17 +231,11 @@ def add_training_arguments(command, run: str, presets: dict) -> None:
     )
 
 
-def finish(run, train, val, show: bool) -> None:
+def finish(run, val, show: bool) -> None:
     """The report; what hinders it takes nothing from the training."""
     from weaktr_core.commands.report import report_run
     from weaktr_core.errors import WeakTrError
-    from weaktr_core.runtime import write_json
-    from weaktr_core.train.cam import all_tags
 
-    if "tag_counts" not in run.config:  # for the card of an export
-        counts = zip(train.classes, all_tags(train).sum(dim=0).int().tolist(), strict=True)
-        told = dict(photos=len(train), tag_counts=dict(counts))
-        write_json(run.folder / "config.json", run.config | told)
     log(f"done: {run.best}")
     try:
         report_run(run, val, show=show)

@@ -33,13 +33,7 @@ def tag_remarks(classes: Sequence[str], tags: np.ndarray) -> Iterator[str]:
         tags: (images, K) bool.
     """
     counts = dict(zip(classes, tags.sum(axis=0).tolist(), strict=True))
-    if absent := [name for name, count in counts.items() if not count]:
-        yield f"no photo of {shorten(absent)}: what is never tagged is never learned"
-    for name in (name for name, count in counts.items() if count == len(tags)):
-        yield (
-            f"every photo shows {name}: add photos without it, with no tag; nothing else "
-            "says where it is not"
-        )
+    yield from count_remarks(counts, len(tags))
     yield from hidden_classes(classes, tags)
     few = [f"{name} ({count})" for name, count in counts.items() if 0 < count < FEW]
     if few:
@@ -53,6 +47,22 @@ def tag_remarks(classes: Sequence[str], tags: np.ndarray) -> Iterator[str]:
             f"{shorten(known)}: words that everybody knows; a model that takes names (SAM "
             "3, arXiv 2511.16719, or an open-vocabulary one) needs neither tags nor "
             "training: try one first"
+        )
+
+
+def count_remarks(counts: Mapping[str, int], photos: int) -> Iterator[str]:
+    """Sentences on classes that no photo shows, and those that every photo does.
+
+    Args:
+        counts: photos of each class.
+        photos: of all.
+    """
+    if absent := [name for name, count in counts.items() if not count]:
+        yield f"no photo of {shorten(absent)}: what is never tagged is never learned"
+    for name in (name for name, count in counts.items() if count == photos):
+        yield (
+            f"every photo shows {name}: add photos without it, with no tag; nothing else "
+            "says where it is not"
         )
 
 
