@@ -18,6 +18,7 @@ from weaktr_core.commands.common import (
     open_data,
     parse_setting,
     retag,
+    reviewed_table,
 )
 from weaktr_core.config import PRESETS, SEG_PRESETS, CamConfig, preset, seg_preset
 
@@ -37,8 +38,11 @@ def add_train_cam(commands) -> None:
         train_cam_command,
         "Train the CAM network on image tags.",
         "No mask is read for training. Where the validation images have masks, the "
-        "maps are measured with them as the training goes on. RUN gets config.json, "
-        "history.jsonl (a line per epoch), the checkpoints best and last and report.html.",
+        "maps are measured with them as the training goes on. Each epoch's line says how "
+        "well the tags of these images are found, as average precision (AP) in %: by the "
+        "patches (coarse_logits, which picks the best epoch), the class tokens "
+        "(class_logits) and the maps (fine_logits). RUN gets config.json, history.jsonl "
+        "(a line per epoch), the checkpoints best and last and report.html.",
         [
             "--preset smoke --run build/runs/try   # seconds, means nothing",
             "                                      # generated scenes, minutes",
@@ -81,6 +85,9 @@ def train_seg_command(arguments: argparse.Namespace) -> None:
     """Train, and say where the result is."""
     from weaktr_core.train.seg import train_seg
 
+    if arguments.labels != "true" and not arguments.tags:  # make-labels went by it, too
+        labels = Path(whole_path(arguments.labels))
+        arguments.tags = reviewed_table(labels.parent.parent)
     train_command(train_seg, configure(seg_preset, arguments), arguments)
 
 
@@ -89,13 +96,14 @@ def train_command(
 ) -> None:
     """Open the data, train, write the report."""
     from weaktr_core.data.masked import Relabelled
-    from weaktr_core.runtime import is_first
+    from weaktr_core.runtime import is_first, write_json
 
     train, val = open_training_data(arguments, config.img_size)
     config = fitted(config, arguments, train)
     about = about_data(arguments)
     if about.get("labels", "true") != "true":
         train = Relabelled(train, arguments.labels)
+    counts = count_tags(train) if is_first() else {}
     run = train_step(
         config,
         train,
@@ -107,7 +115,21 @@ def train_command(
         about=about,
     )
     if is_first():
+        told = dict(photos=len(train), tag_counts=counts)  # for the card of an export
+        write_json(run.folder / "config.json", run.config | told)
         finish(run, val, show=arguments.open)
+
+
+def count_tags(train: Any) -> dict[str, int]:
+    """Photos of each class; what such numbers cannot teach is said."""
+    from weaktr_core.data.remarks import count_remarks
+    from weaktr_core.train.cam import all_tags
+
+    counts = all_tags(train).sum(dim=0).int().tolist()
+    found = dict(zip(train.classes, counts, strict=True))
+    for remark in count_remarks(found, len(train)):
+        log(f"advice: {remark}")
+    return found
 
 
 def fitted(config: Any, arguments: argparse.Namespace, train: Any) -> Any:
@@ -127,7 +149,7 @@ def fitted(config: Any, arguments: argparse.Namespace, train: Any) -> Any:
         return Run(arguments.run).settings.changed(**asked)
     some = range(0, len(train), max(1, len(train) // SAMPLED))
     sides = [min(train[index].image.shape[:2]) for index in some]
-    for text, reason in advise_settings(len(train), sides):
+    for text, reason in advise_settings(len(train), sides, asked.get("img_size")):
         wanted = dict(parse_setting(part) for part in text.split())
         config = config.changed(**{k: v for k, v in wanted.items() if k not in asked})
         if is_first() and not wanted.keys() <= asked.keys():
@@ -209,7 +231,7 @@ def about_data(arguments: argparse.Namespace) -> dict[str, str]:
     return told | {name: whole_path(path) for name, path in more.items() if path}
 
 
-def whole_path(where: str) -> str:
+def whole_path(where: str | Path) -> str:
     """The whole path of a folder; "true" of ``--labels`` is none."""
     return where if where == "true" else str(Path(where).expanduser().resolve())
 
