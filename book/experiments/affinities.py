@@ -43,6 +43,7 @@ OUT = RESULTS / "photographs-affinities.json"
 CHOSEN_BY = (RESULTS / "voc-part-dev.txt").read_text("utf8").split()
 POWERS = (2, 4, 8, 16)  # of a likeness; 8 is the shipped network's
 THRESHOLD = 0.42  # from which a patch is the thing, in the network's own map
+PATCH = 14  # pixels
 CLUSTERS = 12  # of heads, as in the code of arXiv 2603.26127
 COUNTS = (6, 12, 24, 36)  # heads kept, of 72
 COLUMNS = {"power": POWERS, "heads": COUNTS}
@@ -94,7 +95,7 @@ def photos(voc: Path, names: list[str], short: int = 252) -> list[Sample]:
 
 def resized(sample: Sample, short: int) -> Sample:
     """A photo of VOC, wide or tall, stretched to whole patches."""
-    long = short * 4 // 3
+    long = round(short * 4 / 3 / PATCH) * PATCH
     height, width = sample.image.shape[:2]
     size = (long, short) if width >= height else (short, long)  # PIL: width first
     image = Image.fromarray(sample.image).resize(size, Image.Resampling.BICUBIC)

@@ -1,4 +1,4 @@
-"""IoU of each class at each stage, and the mean without the rarest: python classes.py [VOC]
+"""IoU of each class at each stage, and where the chain loses: python classes.py [VOC]
 
 With VOC, counts the photos of train_aug that show a class, into
 data/results/photographs-classes.json; the scores are those stored by other scripts.
@@ -35,6 +35,28 @@ def stages():
     return {name: np.array(iou) for name, iou in found.items()}
 
 
+def chain():
+    """What each step of the whole chain has on val, and what could be had: rows of mIoU in %."""
+    photographs, second = stored("photographs"), stored("photographs-second")["miou"]
+    one, true, probe = stored("photographs-shipped")["scores"], photographs["true_masks"], stored("photographs-probe")["miou"]
+    step_1 = [photographs["step1"][f"cam{s}"]["val"]["shipped"] for s in range(3)]
+    step_2 = {view: [second[f"ce-{s}"][view] for s in range(3)] for view in second["ce-0"]}
+    return {
+        "step 1, one view, its own tags": [one["cam one, believed"]],
+        "tags given": [one["cam one, tags"]],
+        "and two scales": [net["otsu"] for net in step_1],
+        "and the best threshold": [net["best"] for net in step_1],
+        "step 2, one view": step_2["one"],
+        "two scales": step_2["multi"],
+        "and CRF": step_2["crf"],
+        "two scales, tags given, no CRF": step_2["multi, tags"],
+        "true masks instead, one view": [true["val_one"]],
+        "two scales, tags given": [true["val_given"]],
+        "linear layer on the backbone, true masks, one view": probe["no tags"],
+        "tags given ": probe["tags given"],
+    }
+
+
 def cell(values):
     """Mean of the seeds, and their sd where there are three."""
     return f"{values.mean():.1f}" + (f" ± {values.std(ddof=1):.1f}" if len(values) > 1 else "")
@@ -53,6 +75,9 @@ def main():
     rows.append(["mean", "", *(cell(iou.mean(1)) for iou in scores.values())])
     rows.append([f"mean without the {RARE} rarest", "", *(cell(iou[:, some].mean(1)) for iou in scores.values())])
     print(tabulate(rows, ["IoU, %", "photos", *scores], tablefmt="github", disable_numparse=True))
+    print()
+    rows = [[name, cell(np.array(values))] for name, values in chain().items()]
+    print(tabulate(rows, ["val, 335 photos", "mIoU, %"], tablefmt="github", disable_numparse=True))
 
 
 if __name__ == "__main__":
