@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import signal
@@ -47,6 +48,8 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         1 for an error, 2 for arguments that make no sense, 130 for Ctrl-C.
     """
+    sys.stdout = sys.stdout or io.StringIO()  # None: whoever called closed it
+    sys.stderr = sys.stderr or io.StringIO()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")

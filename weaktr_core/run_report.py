@@ -152,7 +152,7 @@ def percent_or_nan(value: float | None) -> float:
 def head_weights(run: Run) -> str:
     """Tables of head weights, from before the training to its end."""
     weights = run.head_weights().mean(axis=1)  # (moments, L, H)
-    epochs = [line["epoch"] for line in run.history if "head_weights" in line]
+    epochs = [*run.files("head_weights")]
     chosen = np.unique(np.linspace(0, len(weights) - 1, MOMENTS).round().astype(int))
     axes = new_grid(1, len(chosen), 2.2, aspect=1.6)[0]
     for one, index in zip(axes, chosen.tolist(), strict=True):

@@ -100,7 +100,8 @@ def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
 
     model, config = load_run(arguments.run)
     stored = Run(arguments.run).config
-    data = open_data(arguments.data or stored["data"], arguments.split, config.img_size)
+    arguments.data = arguments.data or stored["data"]
+    data = open_data(arguments.data, arguments.split, config.img_size)
     if arguments.split in (stored.get("split"), stored.get("val")):
         data = retag(data, reviewed_table(arguments.run) or stored.get("tags"))
     if list(data.classes) != model.notes["classes"]:
@@ -186,6 +187,21 @@ def output_page(name: str) -> Path:
     if out.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{out}: the page is HTML; name a file that ends in .html")
     return out
+
+
+def spare_masks(folder: Path, data: str | Path) -> Path:
+    """A folder that masks go to, unless it is where the data has its own.
+
+    Raises:
+        UsageError: before any of them is written over.
+    """
+    from weaktr_core.data.voc import find_voc
+
+    root = Path(data).expanduser()
+    own = {root / "masks", (find_voc(root) or root) / "SegmentationClass"}
+    if folder.is_dir() and folder.resolve() in {it.resolve() for it in own}:
+        raise UsageError(f"{folder}: expected a folder of its own, came the data's masks")
+    return folder
 
 
 def log(message: str) -> None:

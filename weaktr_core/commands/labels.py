@@ -16,6 +16,7 @@ from weaktr_core.commands.common import (
     crf_settings,
     log,
     open_run,
+    spare_masks,
     views_of,
 )
 from weaktr_core.config import CamConfig
@@ -76,6 +77,7 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     if not isinstance(config, CamConfig):
         raise UsageError(f"{arguments.run}: a segmentation network makes no CAMs")
     out = Path(arguments.out or Path(arguments.run) / "labels")
+    masks = spare_masks(out / "masks", arguments.data)
     cams = Path(arguments.cams or out / "cams")
     crf, views = crf_settings(arguments.crf, "voc-cam"), views_of(arguments, config)
     with locked(out):
@@ -85,10 +87,10 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
         recipe = LabelRecipe(threshold, crf, arguments.ignore_band)
         (out / "labels.json").unlink(missing_ok=True)  # of other masks
         said = read_decisions(Path(arguments.run) / DECISIONS, data.classes)
-        make_masks(data, cams, out / "masks", recipe, said=said)
+        make_masks(data, cams, masks, recipe, said=said)
         if is_first():
             write_overview(data, out)
-            matrix = measure_masks(data, out / "masks")
+            matrix = measure_masks(data, masks)
             made = dict(network=fingerprint(model), scales=[*{v.scale: 0 for v in views}])
             write_label_scores(out, recipe, arguments.threshold, matrix, made)
 

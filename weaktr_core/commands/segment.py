@@ -19,6 +19,7 @@ from weaktr_core.commands.common import (
     crf_settings,
     load_run,
     log,
+    spare_masks,
     views_of,
 )
 from weaktr_core.config import CamConfig
@@ -111,6 +112,8 @@ def segment_command(arguments: argparse.Namespace) -> None:
     from weaktr_core.runtime import sweep_parts
 
     photos = find_photos(arguments.photos)
+    for folder in {path.parent for path in photos.values()}:
+        spare_masks(Path(arguments.out) / "masks", folder)
     segmenter, classes = make_segmenter(arguments)
     sweep_parts(Path(arguments.out), seconds=600)  # of a call that was killed
     desk = Desk(Path(arguments.out), classes, arguments.explorers)
