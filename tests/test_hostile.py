@@ -11,6 +11,8 @@ import os
 import pickle
 import shutil
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -489,6 +491,13 @@ def config_with(text):
     return stranger(lambda copy: (copy / "config.json").write_text(text))
 
 
+def piped(path):
+    """A pipe that nobody writes to, where a file was."""
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(exist_ok=True)
+    os.mkfifo(path)
+
+
 EVIL = {"checkpoint_path": "/tmp/evil.pth"}
 for name, code, words, make in [
     ("as it is", READ, "", stranger(lambda copy: None)),
@@ -515,8 +524,37 @@ for name, code, words, make in [
     ("config cut off", REFUSED, "config.json", config_with('{"epochs"')),
     ("config that is a list", REFUSED, "config.json", config_with("[]")),
     ("config of NaN", REFUSED, "threshold", config_with('{"threshold": NaN}')),
+    ("config without end", REFUSED, "RecursionError", config_with("[" * 200_000)),
+    ("config that is a pipe", REFUSED, "config.json: expected a JSON file, came a pipe",
+     stranger(lambda copy: piped(copy / "config.json"))),
+    ("network that is a pipe", REFUSED, "no such checkpoint",
+     stranger(lambda copy: piped(copy / "best.safetensors"))),
 ]:  # fmt: skip
     case("checkpoint", name, code, words)(make)
+
+
+def report_of(change):
+    def make(folder, run):
+        copy = shutil.copytree(run, folder / "run")
+        change(copy)
+        return ["report", copy]
+
+    return make
+
+
+for name, words, change in [
+    ("history of numbers", "history.jsonl line 1: expected a JSON object, came 3",
+     lambda copy: (copy / "history.jsonl").write_text("3")),
+    ("history of other bytes", "history.jsonl: expected",
+     lambda copy: (copy / "history.jsonl").write_bytes(b"\xff\xfe")),
+    ("history without losses", "losses: expected values by name, came None",
+     lambda copy: (copy / "history.jsonl").write_text('{"epoch": 0, "seconds": 1}')),
+    ("history that is a pipe", "history.jsonl: expected",
+     lambda copy: piped(copy / "history.jsonl")),
+    ("a run that names no data", "config.json: expected a value for data, came none",
+     lambda copy: (copy / "config.json").write_text("{}")),
+]:  # fmt: skip
+    case("checkpoint", name, REFUSED, words)(report_of(change))
 
 
 @case("checkpoint", "labels.json cut off", REFUSED, "labels.json")
@@ -615,6 +653,14 @@ for name, words, make in [
     case("labels", name, REFUSED, words)(make)
 
 
+@case("labels", "CAM file that is a pipe is made anew", READ)
+def cam_pipe(folder, run):
+    copy = shutil.copytree(run, folder / "run")
+    piped(folder / "cams" / "a.npz")
+    words = ["make-labels", copy, "--out", folder / "out", "--crf", "none"]
+    return [*words, "--cams", folder / "cams"]
+
+
 # --- settings and arguments --------------------------------------------------------------
 
 for text, words in {
@@ -690,7 +736,7 @@ def split(folder, run):
     return [*voc()(folder, run), "--split", "../../../etc/passwd"]
 
 
-@case("arguments", "an output that is a folder", REFUSED, "")
+@case("arguments", "an output that is a folder", REFUSED, "in/deep: Is a directory")
 def output(folder, run):
     return ["doctor", "scenes:2", "--json", folder]
 
@@ -699,6 +745,56 @@ def output(folder, run):
 def below(folder, run):
     (folder / "file").write_text("")
     return ["doctor", "scenes:2", "--json", folder / "file" / "x.json"]
+
+
+def drawn(folder, run):
+    """The run's photos, with masks that somebody drew."""
+    data = shutil.copytree(run.parent / "data", folder / "data")
+    (data / "masks").mkdir()
+    for name in "ab":
+        Image.fromarray(DOG).save(data / "masks" / f"{name}.png")
+    return data
+
+
+@case("arguments", "labels where the true masks are", REFUSED, "came the data's masks")
+def labels_over_masks(folder, run):
+    data = drawn(folder, run)
+    return ["make-labels", run, "--data", data, "--out", data, "--crf", "none"]
+
+
+@case("arguments", "masks of photos where theirs are", REFUSED, "came the data's masks")
+def masks_over_masks(folder, run):
+    data = drawn(folder, run)
+    return ["segment", data, "--run", run, "-o", data / ".." / "data"]
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_whoever_closed_the_output_gets_no_traceback(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, name, None)
+    assert main(["doctor", "scenes:2"]) == 0
+    monkeypatch.setattr(sys, name, None)
+    assert main(["doctor", "scenes:-2"]) == 1
+
+
+def test_a_reader_that_goes_away_is_said_in_one_line():
+    """As ``weaktr doctor … | head -1``: the pipe is closed before the report comes."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "weaktr_core", "doctor", "scenes:2"]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    said = [it for it in done.stderr.splitlines() if it and "image/s" not in it]
+    assert said == ["weaktr: the program that read the output has gone"]
+    assert done.returncode == 1
+
+
+def test_an_output_of_ascii_shows_any_name(tmp_path):
+    table(tmp_path, "a.png,\u72d7$x^2$,train\nb.png,K\u00e4fer,train\n")
+    words = [sys.executable, "-m", "weaktr_core", "doctor", tmp_path]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(words, capture_output=True, env=ascii_only, text=True)
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+    assert "\\u72d7$x^2$" in done.stdout and "K\\xe4fer" in done.stdout
 
 
 def test_the_table_is_long_enough(note):

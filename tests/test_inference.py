@@ -167,7 +167,7 @@ def test_a_class_beyond_255_keeps_its_number_and_makes_no_mask(tmp_path):
 
 
 def test_missing_and_broken_cam_files(tmp_path):
-    with pytest.raises(DataError, match="no CAM file"):
+    with pytest.raises(DataError, match="expected a CAM file of make-labels"):
         read_cam(tmp_path / "a.npz")
     (tmp_path / "a.npz").write_bytes(b"x")
     with pytest.raises(DataError, match=r"a\.npz: expected a CAM file"):

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -115,20 +116,88 @@ def test_without_a_whole_snapshot_it_stops(name, tmp_path, monkeypatch):
     run = cut_off(tmp_path / "run", monkeypatch, 4)
     (run.folder / "last" / name).unlink()
     (run.folder / "previous" / "state.json").write_text("{}")
-    with pytest.raises(RunError, match=rf"last/{name}: missing"):
+    with pytest.raises(WeakTrError, match=rf"last/{name}: .* no such file"):
         train_cam(CONFIG, TRAIN, VAL, run.folder, resume=True)
 
 
 def test_missing_parts_of_a_run_are_named(tmp_path, monkeypatch):
     run = cut_off(tmp_path / "run", monkeypatch, 4)
     (run.folder / "history.jsonl").write_text('{"epoch": 0}\n\n{"epoch"\n')
-    with pytest.raises(
-        RunError, match=r"history\.jsonl: expected a line of JSON per epoch"
-    ):
+    with pytest.raises(WeakTrError, match=r"history\.jsonl line 2: expected a JSON object"):
         train_cam(CONFIG, TRAIN, VAL, run.folder, resume=True)
     (run.folder / "config.json").unlink()
     with pytest.raises(RunError, match=r"config\.json is missing"):
         train_cam(CONFIG, TRAIN, VAL, run.folder, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("epochs", -7, "epochs: expected a whole number from 0, came -7"),
+        ("losses", {"total": "x"}, "losses: expected values by name"),
+        ("step", 4, "expected a step of the epoch, came step 4 of 3"),
+    ],
+)
+def test_a_state_that_makes_no_sense_is_refused(straight, name, value, words, tmp_path):
+    run = Run(shutil.copytree(straight.folder, tmp_path / "run"))
+    path = run.last / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+    with pytest.raises(WeakTrError, match=words):
+        train_cam(CONFIG.changed(epochs=3), TRAIN, VAL, run.folder, resume=True)
+
+
+def test_a_history_that_is_gone_is_said(straight, tmp_path):
+    run = Run(shutil.copytree(straight.folder, tmp_path / "run"))
+    (run.folder / "history.jsonl").unlink()
+    with pytest.raises(RunError, match=r"history\.jsonl: missing, though epochs are done"):
+        train_cam(CONFIG.changed(epochs=3), TRAIN, VAL, run.folder, resume=True)
+
+
+def test_arrays_come_in_the_order_of_their_epochs_or_not_at_all(straight, tmp_path):
+    run = Run(shutil.copytree(straight.folder, tmp_path / "run"))
+    (run.folder / "maps" / "001.npy").rename(run.folder / "maps" / "1000.npy")
+    assert [*run.files("maps")] == [0, 2, 1000]
+    assert (run.maps()[2] == straight.maps()[1]).all()
+    (run.folder / "maps" / "002.npy").write_text("x")
+    with pytest.raises(RunError, match="maps: expected arrays"):
+        run.maps()
+
+
+def test_tags_that_were_given_must_be_given_again(tmp_path):
+    about = {"tags": "/corrected/tags.csv"}
+    train_cam(CONFIG, TRAIN, VAL, tmp_path / "run", about=about)
+    more = CONFIG.changed(epochs=3)
+    with pytest.raises(RunError, match="other settings; tags changed"):
+        train_cam(more, TRAIN, VAL, tmp_path / "run", resume=True)
+
+
+def test_a_folder_with_things_of_its_own_keeps_them(tmp_path, monkeypatch):
+    own = [tmp_path / name for name in ("maps/mine.npy", "history.jsonl", "previous.txt")]
+    (tmp_path / "maps").mkdir()
+    for path in own:
+        path.write_text("")
+    with pytest.raises(WeakTrError, match=r"history\.jsonl: expected"):
+        train_cam(CONFIG, TRAIN, VAL, tmp_path)
+    own.pop(1).unlink()
+    cut_off(tmp_path, monkeypatch, 0)  # and begun anew:
+    train_cam(CONFIG.changed(epochs=1), TRAIN, VAL, tmp_path)
+    assert all(path.exists() for path in own)
+
+
+def test_a_full_disk_is_said_with_the_file_and_nothing_is_lost(
+    straight, tmp_path, monkeypatch
+):
+    cut_off(tmp_path / "run", monkeypatch, 4)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"last\.part/model\.safetensors") as caught:
+            train_cam(CONFIG, TRAIN, VAL, tmp_path / "run", resume=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "File too large" in str(caught.value)
+    assert not list(tmp_path.rglob(".weaktr-*"))
+    assert_same(straight, train_cam(CONFIG, TRAIN, VAL, tmp_path / "run", resume=True))
 
 
 def test_snapshots_that_are_gone_do_not_mean_a_new_run(tmp_path, monkeypatch):

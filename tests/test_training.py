@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from weaktr_core.config import PRESETS, preset
 from weaktr_core.data import Scenes
+from weaktr_core.errors import WeakTrError
 from weaktr_core.train.cam import CamStage, build_cam_network, build_optimizer, train_cam
 from weaktr_core.train.runs import Run, RunError
 
@@ -83,7 +84,7 @@ def test_missing_and_broken_runs_are_one_line(tmp_path):
     with pytest.raises(RunError, match="no run here"):
         _ = Run(tmp_path).config
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(RunError, match="expected JSON"):
+    with pytest.raises(WeakTrError, match="expected a JSON file"):
         _ = Run(tmp_path).config
 
 

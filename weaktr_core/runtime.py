@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
 from weaktr_core.errors import WeakTrError
 
@@ -111,16 +112,26 @@ PART = ".weaktr-"
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a temporary file, then move it into place: all or nothing."""
+    """Let ``write`` fill a temporary file, then move it into place: all or nothing.
+
+    Raises:
+        OSError: naming ``path``, for instance where the disk is full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(f".part{path.suffix}", PART, path.parent)
-    os.close(handle)
+    part: Path | None = None
     try:
-        write(Path(name))
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        handle, name = tempfile.mkstemp(f".part{path.suffix}", PART, path.parent)
+        os.close(handle)
+        part = Path(name)
+        write(part)
+        part.chmod(0o644)
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        raise OSError(getattr(error, "errno", None), said, str(path)) from None
     finally:
-        Path(name).unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)
 
 
 def sweep_parts(folder: Path, seconds: float = 0.0) -> None:

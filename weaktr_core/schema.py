@@ -101,6 +101,10 @@ def convert(value: Any, hint: Any, name: str) -> Any:
         return value if isinstance(value, str) and value in inner else _WRONG
     if kind is tuple:
         return convert_tuple(value, inner, name)
+    if kind is dict:
+        known = value if isinstance(value, dict) else {None: None}
+        found = {k: convert(v, inner[1], name) for k, v in known.items() if k is not None}
+        return _WRONG if None in known or _WRONG in found.values() else found
     if hasattr(hint, "__total__"):
         return convert_options(value, hint, name)
     return convert_plain(value, hint)
@@ -168,7 +172,7 @@ def words(hint: Any) -> str:
         return f"{count} {words(inner[0])}"
     if hasattr(hint, "__total__"):
         return "options by name"
-    return PLAIN.get(hint, "None")
+    return PLAIN.get(kind or hint, "None")
 
 
 def literal(text: str) -> Any:

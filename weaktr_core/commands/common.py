@@ -43,7 +43,7 @@ def add_command(
     commands, name: str, function, summary: str, details: str, examples: Sequence[str] = ()
 ):
     """A subcommand whose help shows its defaults and how it is used."""
-    shown = [f"  python -m weaktr_core {name} {example}" for example in examples]
+    shown = [f"  weaktr {name} {example}" for example in examples]
     command = commands.add_parser(
         name,
         help=summary,
@@ -100,7 +100,8 @@ def open_run(arguments: argparse.Namespace) -> tuple[Any, Any, Any]:
 
     model, config = load_run(arguments.run)
     stored = Run(arguments.run).config
-    data = open_data(arguments.data or stored["data"], arguments.split, config.img_size)
+    arguments.data = arguments.data or stored["data"]
+    data = open_data(arguments.data, arguments.split, config.img_size)
     if arguments.split in (stored.get("split"), stored.get("val")):
         data = retag(data, reviewed_table(arguments.run) or stored.get("tags"))
     if list(data.classes) != model.notes["classes"]:
@@ -128,7 +129,7 @@ def retag(data, table: str | Path | None):
         return data
     corrected = Retagged(data, table)
     left = len(data) - len(corrected)
-    log(f"tags: {table}" + (f"; {left} photos left out" if left else ""))
+    log(f"tags: {table}" + f"; {left} left out" * (left > 0))
     return corrected
 
 
@@ -143,14 +144,20 @@ def views_of(arguments: argparse.Namespace, config: CamConfig | SegConfig):
 CRF_NAMES = ("voc-cam", "coco-cam", "voc-seg", "coco-seg")  # of weaktr_core.labels.crf
 
 
-def crf_settings(name: str):
-    """Published settings by name; complains at once where the library is missing."""
-    from weaktr_core.labels.crf import CRF_PRESETS, require_crf
+def crf_settings(name: str, automatic: str = ""):
+    """Published settings by name; complains at once where the library is missing.
 
+    ``auto`` takes the settings ``automatic``, or goes without and says so.
+    """
+    from weaktr_core.labels.crf import CRF_PRESETS, crf_available, require_crf
+
+    if name == "auto" and not crf_available():
+        log("masks keep the network's own edges: for a CRF, pip install pydensecrf2")
+        return None
     if name == "none":
         return None
     require_crf()
-    return CRF_PRESETS[name]
+    return CRF_PRESETS[automatic if name == "auto" else name]
 
 
 DATA_HELP = (
@@ -180,6 +187,21 @@ def output_page(name: str) -> Path:
     if out.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{out}: the page is HTML; name a file that ends in .html")
     return out
+
+
+def spare_masks(folder: Path, data: str | Path) -> Path:
+    """A folder that masks go to, unless it is where the data has its own.
+
+    Raises:
+        UsageError: before any of them is written over.
+    """
+    from weaktr_core.data.voc import find_voc
+
+    root = Path(data).expanduser()
+    own = {root / "masks", (find_voc(root) or root) / "SegmentationClass"}
+    if folder.is_dir() and folder.resolve() in {it.resolve() for it in own}:
+        raise UsageError(f"{folder}: expected a folder of its own, came the data's masks")
+    return folder
 
 
 def log(message: str) -> None:

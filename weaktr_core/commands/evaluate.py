@@ -13,6 +13,7 @@ from weaktr_core.commands.common import (
     crf_settings,
     log,
     open_run,
+    spare_masks,
     views_of,
 )
 
@@ -95,6 +96,7 @@ def evaluate_seg_command(arguments: argparse.Namespace) -> None:
     from weaktr_core.scores.masks import evaluate_segmenter
 
     model, config, data = open_run(arguments)
+    masks = arguments.masks and spare_masks(Path(arguments.masks), arguments.data)
     ratios = tuple(arguments.scales or config.eval_ratios)
     views = views_of(arguments, config)
     with fast_inference(model, config.precision):
@@ -107,7 +109,7 @@ def evaluate_seg_command(arguments: argparse.Namespace) -> None:
             stride=config.stride,
             use_ensemble=arguments.ensemble,
             crf=crf_settings(arguments.crf),
-            folder=Path(arguments.masks) if arguments.masks else None,
+            folder=masks,
             batch_size=16,
         )
     if not is_first():

@@ -16,6 +16,7 @@ from weaktr_core.commands.common import (
     crf_settings,
     log,
     open_run,
+    spare_masks,
     views_of,
 )
 from weaktr_core.config import CamConfig
@@ -50,9 +51,10 @@ def add_make_labels(commands) -> None:
     )
     command.add_argument(
         "--crf",
-        default="voc-cam",
-        choices=["none", *CRF_NAMES],
-        help="let the photo's edges correct the masks, with published settings",
+        default="auto",
+        choices=["auto", "none", *CRF_NAMES],
+        help="let the photo's edges correct the masks, with published settings; auto: "
+        "voc-cam if pydensecrf2 is installed",
     )
     command.add_argument(
         "--ignore-band",
@@ -75,8 +77,9 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     if not isinstance(config, CamConfig):
         raise UsageError(f"{arguments.run}: a segmentation network makes no CAMs")
     out = Path(arguments.out or Path(arguments.run) / "labels")
+    masks = spare_masks(out / "masks", arguments.data)
     cams = Path(arguments.cams or out / "cams")
-    crf, views = crf_settings(arguments.crf), views_of(arguments, config)
+    crf, views = crf_settings(arguments.crf, "voc-cam"), views_of(arguments, config)
     with locked(out):
         with fast_inference(model, config.precision):
             make_cams(model, data, cams, views=views, eval_size=config.eval_size)
@@ -84,10 +87,10 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
         recipe = LabelRecipe(threshold, crf, arguments.ignore_band)
         (out / "labels.json").unlink(missing_ok=True)  # of other masks
         said = read_decisions(Path(arguments.run) / DECISIONS, data.classes)
-        make_masks(data, cams, out / "masks", recipe, said=said)
+        make_masks(data, cams, masks, recipe, said=said)
         if is_first():
             write_overview(data, out)
-            matrix = measure_masks(data, out / "masks")
+            matrix = measure_masks(data, masks)
             made = dict(network=fingerprint(model), scales=[*{v.scale: 0 for v in views}])
             write_label_scores(out, recipe, arguments.threshold, matrix, made)
 

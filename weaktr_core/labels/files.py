@@ -14,10 +14,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from weaktr_core.data.files import require_file
 from weaktr_core.data.sample import DataError, TaggedDataset, without_masks
 from weaktr_core.runtime import write_atomically
 
-BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+BROKEN = (
+    OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 """What reading a damaged CAM file raises."""
 
 
@@ -32,19 +35,19 @@ def write_cam(path: Path, scores: np.ndarray, classes: np.ndarray, made: str = "
 def made_of(path: Path) -> str | None:
     """What a CAM file says it was made of; None where there is no such file, or no word."""
     try:
+        require_file(path, "a CAM file")
         with np.load(path) as stored:
             return str(stored["made"])
-    except (*BROKEN, FileNotFoundError):
+    except (*BROKEN, DataError):
         return None
 
 
 def read_cam(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Scores (P, height, width) float32 and classes (P,) of a CAM file."""
+    require_file(path, "a CAM file of make-labels")
     try:
         with np.load(path) as stored:
             return stored["maps"].astype(np.float32), stored["classes"]
-    except FileNotFoundError:
-        raise DataError(f"{path}: no CAM file; make-labels writes them") from None
     except BROKEN as error:
         raise DataError(f"{path}: expected a CAM file, got {error}") from None
 

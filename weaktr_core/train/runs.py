@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, get_type_hints
 
 import numpy as np
 from torch import Tensor
 
-from weaktr_core.config import CamConfig, SegConfig
+from weaktr_core.config import CamConfig, SegConfig, Whole
+from weaktr_core.data.files import read_bytes, read_json
+from weaktr_core.data.tables import json_lines
 from weaktr_core.networks.checkpoints import (
     Network,
     load_checkpoint,
@@ -26,8 +28,10 @@ from weaktr_core.runtime import (
     write_atomically,
     write_json,
 )
+from weaktr_core.schema import check
 from weaktr_core.train.snapshots import (
     MODEL,
+    STATE,
     TRAINING,
     RunError,
     drop_snapshot,
@@ -38,6 +42,31 @@ from weaktr_core.train.snapshots import (
 
 MAY_CHANGE = ("epochs", "workers")
 """Settings that a run may be continued with another value of."""
+
+
+class Stored(dict[str, Any]):
+    """Settings out of a file; asking for one that is not there says so."""
+
+    def __init__(self, values: dict[str, Any], path: Path):
+        super().__init__(values)
+        self.path = path
+
+    def __missing__(self, name: str) -> Any:
+        raise RunError(f"{self.path}: expected a value for {name}, came none")
+
+
+class Told(TypedDict):
+    """What every line of a history says."""
+
+    epoch: Whole
+    seconds: float
+    losses: dict[str, float]
+
+
+HISTORY = "history.jsonl"
+
+RECORDED = ("head_weights", "maps")
+"""What may be kept of every evaluated epoch, each in a folder of its own."""
 
 
 @dataclass
@@ -54,9 +83,9 @@ class Progress:
         scaler: state of the loss scaling that float16 needs.
     """
 
-    epochs: int = 0
-    step: int = 0
-    steps: int = 0
+    epochs: Whole = 0
+    step: Whole = 0
+    steps: Whole = 0
     losses: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     best: float | None = None
@@ -92,15 +121,9 @@ class Run:
     def config(self) -> dict[str, Any]:
         """Settings as stored."""
         path = self.folder / "config.json"
-        try:
-            stored = json.loads(path.read_text(encoding="utf8"))
-        except FileNotFoundError:
-            raise RunError(f"{self.folder}: no run here (config.json is missing)") from None
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path}: expected JSON, got {error}") from None
-        if not isinstance(stored, dict):
-            raise RunError(f"{path}: expected settings, came a {type(stored).__name__}")
-        return stored
+        if not path.exists():
+            raise RunError(f"{self.folder}: no run here (config.json is missing)")
+        return Stored(read_json(path), path)
 
     @property
     def settings(self) -> CamConfig | SegConfig:
@@ -117,14 +140,11 @@ class Run:
     @property
     def history(self) -> list[dict[str, Any]]:
         """One dictionary per finished epoch."""
-        path = self.folder / "history.jsonl"
-        if not path.exists():
-            return []
-        lines = path.read_text("utf8").splitlines()
-        try:
-            return [json.loads(line) for line in lines if line.strip()]
-        except ValueError as error:
-            raise RunError(f"{path}: expected a line of JSON per epoch: {error}") from None
+        path = self.folder / HISTORY
+        lines = [*json_lines(path)] if path.exists() else []
+        for line in lines:
+            check({name: line.get(name) for name in Told.__annotations__}, Told, str(path))
+        return lines
 
     def head_weights(self) -> np.ndarray:
         """(epochs + 1, images, L, H) of the probe images, epoch 0 first."""
@@ -134,13 +154,19 @@ class Run:
         """(epochs + 1, images, stages, K, h, w), raw maps of the probe images."""
         return self.recorded("maps")
 
+    def files(self, name: str) -> dict[int, Path]:
+        """What each evaluated epoch stored under a name, by epoch, in order."""
+        files = (self.folder / name).glob("*.npy")
+        return dict(sorted((int(it.stem), it) for it in files if it.stem.isdecimal()))
+
     def recorded(self, name: str) -> np.ndarray:
         """What each evaluated epoch stored under a name, epoch 0 first."""
-        files = sorted((self.folder / name).glob("[0-9]*.npy"))
+        files = self.files(name)
         if not files:
             raise RunError(f"{self.folder}: no {name.replace('_', ' ')} stored")
         try:
-            arrays = [np.load(file) for file in files]
+            content = [read_bytes(file, "an array") for file in files.values()]
+            arrays = [np.load(io.BytesIO(it)) for it in content]
         except (OSError, ValueError, EOFError) as error:
             raise RunError(f"{self.folder / name}: expected arrays: {error}") from None
         return np.stack(arrays).astype(np.float32)
@@ -168,7 +194,17 @@ class Run:
             if any(line["epoch"] for line in self.history):
                 raise RunError(f"{self.folder / 'last'}: missing, though epochs are done")
             return Progress()
-        return Progress(**{k: v for k, v in state.items() if k in Progress.__annotations__})
+        hints, place = get_type_hints(Progress, include_extras=True), self.last / STATE
+        known = {
+            k: check(v, hints[k], f"{place}: {k}") for k, v in state.items() if k in hints
+        }
+        progress = Progress(**known)
+        if progress.step > progress.steps or not progress.steps:
+            came = f"step {progress.step} of {progress.steps}"
+            raise RunError(f"{place}: expected a step of the epoch, came {came}")
+        if progress.begun and not (self.folder / HISTORY).exists():
+            raise RunError(f"{self.folder / HISTORY}: missing, though epochs are done")
+        return progress
 
     def is_complete(self, epochs: int, settings: dict[str, Any]) -> bool:
         """Whether all epochs are done, under settings that may be continued.
@@ -198,7 +234,7 @@ class Run:
                     "choose another folder"
                 )
             self.check_settings(config)
-        else:
+        elif (self.folder / "config.json").exists():  # else nothing here is a run's
             self.clear()
         write_json(self.folder / "config.json", config)
         if progress.begun:
@@ -212,7 +248,8 @@ class Run:
             RunError: where others differ.
         """
         stored, wanted = self.config, json.loads(json.dumps(config))
-        changed = sorted(k for k in wanted if stored.get(k) != wanted[k])
+        named = {*wanted, *({"tags", "labels"} & stored.keys())}
+        changed = sorted(k for k in named if stored.get(k) != wanted.get(k))
         if fixed := [k for k in changed if k not in MAY_CHANGE]:
             raise RunError(
                 f"{self.folder}: cannot resume with other settings; "
@@ -227,17 +264,14 @@ class Run:
         """Drop what was written of epochs that resuming makes again."""
         kept = [line for line in self.history if line["epoch"] <= epochs]
         self._write_history(kept)
-        for file in self.folder.glob("*/[0-9]*.npy"):
-            if int(file.stem) > epochs:
-                file.unlink()
+        self._drop_arrays(after=epochs)
 
     def clear(self) -> None:
         """Drop what a training that never made a step has left."""
         for name in ("previous", "last"):
             drop_snapshot(self.folder / name)
-        for name in ("head_weights", "maps"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-        for name in ("history.jsonl", "best.safetensors"):
+        self._drop_arrays(after=-1)
+        for name in (HISTORY, "best.safetensors"):
             (self.folder / name).unlink(missing_ok=True)
 
     def record(self, line: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -260,7 +294,13 @@ class Run:
         """Weights of the newest snapshot, and what its optimiser and random states were."""
         return read_tensors(self.last / MODEL), read_tensors(self.last / TRAINING)
 
+    def _drop_arrays(self, after: int) -> None:
+        for name in RECORDED:
+            for epoch, file in self.files(name).items():
+                if epoch > after:
+                    file.unlink()
+
     def _write_history(self, lines: list[dict[str, Any]]) -> None:
         text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
-        path = self.folder / "history.jsonl"
+        path = self.folder / HISTORY
         write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))

@@ -14,7 +14,6 @@ and it is whole when the hashes are right: ``state.json`` is written last.
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import shutil
 from pathlib import Path
@@ -26,9 +25,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from weaktr_core.data.files import read_bytes, read_json
 from weaktr_core.errors import WeakTrError
 from weaktr_core.networks.checkpoints import Network, save_checkpoint
-from weaktr_core.runtime import flush, log, write_json
+from weaktr_core.runtime import flush, log, write_atomically, write_json
+from weaktr_core.schema import check
 
 MODEL, TRAINING, STATE = "model.safetensors", "training.safetensors", "state.json"
 
@@ -55,7 +56,7 @@ def write_snapshot(
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     save_checkpoint(part / MODEL, model)
-    save_file(tensors, part / TRAINING)
+    write_atomically(part / TRAINING, lambda path: save_file(tensors, path))
     files = {name: hash_file(part / name) for name in (MODEL, TRAINING)}
     write_json(part / STATE, {**state, "sha256": files})
     for path in (*part.iterdir(), part):
@@ -85,7 +86,7 @@ def find_snapshot(folder: Path) -> dict[str, Any] | None:
             continue
         try:
             state = read_state(place)
-        except RunError as error:
+        except WeakTrError as error:
             troubles += [str(error)] if place != part else []
             continue
         for trouble in troubles:
@@ -121,19 +122,13 @@ def read_state(folder: Path) -> dict[str, Any]:
     """``state.json`` of a snapshot whose files have the hashes it says.
 
     Raises:
-        RunError: naming the file that is missing or damaged.
+        WeakTrError: naming the file that is missing or damaged.
     """
-    path = folder / STATE
-    try:
-        state = json.loads(path.read_text("utf8"))
-        hashes = state["sha256"]
-        for name in (MODEL, TRAINING):
-            if hash_file(folder / name) != hashes[name]:
-                raise RunError(f"{folder / name}: damaged, its hash is not the stored one")
-    except FileNotFoundError as error:
-        raise RunError(f"{error.filename}: missing, it is part of a snapshot") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: expected a snapshot's state, got {error!r}") from None
+    state = read_json(folder / STATE)
+    hashes = check(state.get("sha256"), dict[str, str], f"{folder / STATE}: sha256")
+    for name in (MODEL, TRAINING):
+        if hash_file(folder / name) != hashes.get(name):
+            raise RunError(f"{folder / name}: damaged, its hash is not the stored one")
     return state
 
 
@@ -147,7 +142,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def hash_file(path: Path) -> str:
     """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_bytes(path, "a part of a run")).hexdigest()
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
