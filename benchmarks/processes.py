@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
+
 from weaktr_core.config import preset, seg_preset
 from weaktr_core.data import Scenes
 from weaktr_core.labels.making import make_cams, make_masks
@@ -28,6 +30,8 @@ from weaktr_core.train.snapshots import hash_file
 
 TRAIN, VAL = Scenes(24, 64, 0), Scenes(9, 64, 1)  # an odd number: no share is even
 TOGETHER = 8  # images a step
+PATIENCE = 1200
+"""Seconds before a training counts as stuck; a busy machine takes minutes to start two."""
 
 
 def work(step: str, folder: Path, network: Path) -> None:
@@ -51,20 +55,31 @@ def work(step: str, folder: Path, network: Path) -> None:
         found = evaluate_segmenter(model, VAL, folder=folder / "masks").as_json()
     if is_first():
         write_json(folder / "scores.json", found)
+    if torch.distributed.is_initialized():  # nobody leaves while another still talks
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 def launch(step: str, count: int, folder: Path, network: Path) -> None:
     """Run `work` in one process or several."""
     command = [__file__, "--work", step, str(folder), str(network)]
-    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={count}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(
-        [sys.executable, *(several if count > 1 else []), *command],
-        check=True,
-        env=environment,
+    # a port that the rendezvous takes itself, an address that no name server must know
+    several = ["-m", "torch.distributed.run", "--standalone", "--local_addr=127.0.0.1"]
+    several += [f"--nproc_per_node={count}"]
+    run_or_say([*(several if count > 1 else []), *command], OMP_NUM_THREADS="1")
+
+
+def run_or_say(words: list[str], **environment: str) -> None:
+    """Run Python with some words; where it fails, say what it said last."""
+    done = subprocess.run(
+        [sys.executable, *words],
+        env={**os.environ, **environment},
         capture_output=True,
-        timeout=300,
+        text=True,
+        timeout=PATIENCE,
     )
+    if done.returncode:
+        raise RuntimeError(f"status {done.returncode}: {done.stderr[-5000:]}")
 
 
 def compare(step: str, work: Path) -> dict:

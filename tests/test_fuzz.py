@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save
 
 from weaktr_core.config import CamConfig, SegConfig
 from weaktr_core.data.coco import COCO
@@ -19,7 +21,11 @@ from weaktr_core.data.outlines import Instance, outlined, paint
 from weaktr_core.data.tables import read_rows
 from weaktr_core.data.voc_files import object_names, read_list
 from weaktr_core.errors import WeakTrError
+from weaktr_core.labels.files import read_cam
+from weaktr_core.networks.checkpoints import checked_about, read_safetensors
 from weaktr_core.schema import literal
+from weaktr_core.train.runs import Progress, Run
+from weaktr_core.train.snapshots import hash_file
 
 EXAMPLES = int(os.environ.get("WEAKTR_FUZZ", "60"))
 FUZZ = settings(
@@ -129,6 +135,80 @@ OUTLINE = st.one_of(
         {"size": st.just([9, 7]), "counts": st.text("0123PQabn", max_size=9)}
     ),
 )
+
+
+@FUZZ
+@given(st.one_of(JSON, st.dictionaries(st.sampled_from(CamConfig.names()), JSON)))
+def test_settings_files_of_anything(content):
+    """``config.json`` of a run folder, and the lines of its history."""
+    text = json.dumps(content).encode()
+    found = with_file(text, "config.json", lambda path: Run(path.parent).settings)
+    assert found is None or found == type(found).from_dict(found.as_dict())
+    lines = with_file(text, "history.jsonl", lambda path: Run(path.parent).history)
+    assert lines is None or all(it["epoch"] >= 0 for it in lines)
+
+
+STATE = st.dictionaries(st.sampled_from([*Progress.__annotations__, "sha256"]), JSON)
+
+
+@FUZZ
+@given(STATE)
+def test_states_of_anything(state):
+    """``state.json`` of a snapshot whose other files are as it says."""
+    with tempfile.TemporaryDirectory() as folder:
+        last = Path(folder) / "last"
+        last.mkdir()
+        for name in ("model.safetensors", "training.safetensors"):
+            (last / name).write_bytes(b"")
+        empty = hash_file(last / "model.safetensors")
+        hashes = dict.fromkeys(("model.safetensors", "training.safetensors"), empty)
+        (last / "state.json").write_text(json.dumps({"sha256": hashes} | state))
+        (Path(folder) / "history.jsonl").write_text("")
+        found = one_line_or(lambda: Run(folder).progress())
+    assert found is None or 0 <= found.step <= found.steps
+
+
+ABOUT = st.fixed_dictionaries(
+    {},
+    optional={
+        "kind": st.sampled_from(["cam", "segmenter", "x"]) | JSON,
+        "source": st.fixed_dictionaries(
+            {"name": st.sampled_from(["vit_tiny_patch16_224", "x"]), "img_size": JSON},
+            optional={"vit_options": JSON},
+        )
+        | JSON,
+        "num_classes": NUMBERS,
+        "options": JSON,
+        "notes": JSON,
+        "statistics": JSON,
+        "trained_only": JSON,
+    },
+)
+
+
+@FUZZ
+@given(st.one_of(ABOUT, JSON).map(json.dumps) | TEXT)
+def test_descriptions_of_networks_of_anything(about):
+    """The metadata of a checkpoint: checked before any network is built."""
+    content = save({"x": torch.zeros(1)}, metadata={"weaktr": about})
+    found = with_file(
+        content,
+        "a.safetensors",
+        lambda path: checked_about(path, read_safetensors(path)[0]),
+    )
+    assert found is None or {"source", "num_classes", "options"} <= found.keys()
+
+
+@FUZZ
+@given(st.binary(max_size=60), st.integers(0, 200))
+def test_checkpoints_of_anything(tail, length):
+    header = length.to_bytes(8, "little")
+    for content in (tail, header + tail, header + b'{"x":' + tail):
+        assert with_file(content, "a.safetensors", read_safetensors) is None
+    whole = save({"x": torch.zeros(9)}, metadata={"weaktr": "{}"})
+    cut = whole[: length % len(whole)]
+    assert with_file(cut, "a.safetensors", read_safetensors) is None
+    with_file(cut + tail, "a.npz", read_cam)
 
 
 @FUZZ

@@ -1,7 +1,5 @@
 """Two processes are one: same losses, same files; the long table is ``benchmarks/processes.py``."""
 
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -35,18 +33,15 @@ def learn(processes, folder):
     config = preset("smoke", batch_size=4 // processes, workers=1, precision="no")
     train_cam(config, Scenes(8, 64, 0), Scenes(3, 64, 1), folder)
 
-notebook_launcher(learn, (2, sys.argv[1]), num_processes=2, use_port=sys.argv[2])
-learn(1, sys.argv[3])
+meeting = dict(rdzv_backend="c10d", rdzv_endpoint="localhost:0")  # any free port
+notebook_launcher(learn, (2, sys.argv[1]), num_processes=2, **meeting)
+learn(1, sys.argv[2])
 """
 
 
 def test_a_notebook_trains_in_two_processes(tmp_path):
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = str(free.getsockname()[1])
     folders = [tmp_path / name for name in ("two", "one")]
-    words = [sys.executable, "-c", NOTEBOOK, str(folders[0]), port, str(folders[1])]
-    subprocess.run(words, check=True, timeout=200, capture_output=True)
+    processes.run_or_say(["-c", NOTEBOOK, *map(str, folders)])
     two, one = (Run(folder).history for folder in folders)
     assert len(two) == len(one) == 3
     assert processes.largest(one, two, "losses") < 1e-5

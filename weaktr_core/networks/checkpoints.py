@@ -161,7 +161,7 @@ def checked_about(path: Path, about: Any) -> dict[str, Any]:
     return found
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_safetensors(path: Path) -> tuple[Any, dict[str, Tensor]]:
     """Our description and the tensors of a checkpoint file."""
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
