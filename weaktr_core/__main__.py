@@ -52,8 +52,11 @@ def main(argv: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
+    words = sys.argv[1:] if argv is None else argv
     try:
-        arguments = build_parser().parse_args(argv)
+        if "" in words:
+            raise UsageError("an argument is empty; perhaps a variable that is not set")
+        arguments = build_parser().parse_args(words)
     except UsageError as error:
         complain(str(error))
         return 2
