@@ -3,7 +3,8 @@
 ``python benchmarks/curve.py FOLDER --classes cat horse sheep`` trains the CAM network anew
 for each number of photos, with the settings for a folder and equally many steps, and
 measures it on the photos that never train: the average precision of the tags and, where
-these photos have masks, the mIoU of the maps at the threshold that the settings fix.
+these photos have masks, the mIoU of the maps at the threshold that the settings fix. Every
+seed draws other photos and trains anew; means and standard deviations are shown.
 Smaller numbers are part of larger ones. Interrupted, the same command goes on.
 """
 
@@ -36,26 +37,52 @@ def main() -> None:
     train = open_dataset(asked.data, asked.split)
     val = open_dataset(asked.data, asked.val)
     classes = asked.classes or list(train.classes)
-    order = in_turns(tags_of(train, classes), asked.seed)
+    orders = {seed: in_turns(tags_of(train, classes), seed) for seed in asked.seeds}
     shown = np.flatnonzero(tags_of(val, classes).any(axis=1))
     measuring = Part(val, classes, shown)
-    counts = [n for n in asked.counts if n <= len(order)]
+    glance = Part(val, classes, shown[:1])  # measured in the end only
+    counts = [n for n in asked.counts if n <= len(orders[asked.seeds[0]])]
     rows = []
     for count in counts:
-        config = settings(asked, count)
-        part = Part(train, classes, order[:count])
-        name = f"{Path(asked.data).name}-{count}-{asked.seed}"
-        glance = Part(val, classes, shown[:1])  # measured in the end only
-        run = train_cam(config, part, glance, asked.runs / name, resume=True)
-        seconds = sum(line["seconds"] for line in run.history)
-        row = {"photos": count, "seconds": round(seconds)}
-        rows.append(row | measure(run, measuring))
-        print(tabulate(rows, "keys", floatfmt=".3f"), flush=True)
+        found = []
+        for seed in asked.seeds:
+            part = Part(train, classes, orders[seed][:count])
+            folder = asked.runs / f"{Path(asked.data).name}-{count}-{seed}"
+            config = settings(asked, count, seed)
+            run = train_cam(config, part, glance, folder, resume=True)
+            seconds = sum(line["seconds"] for line in run.history)
+            found.append({"seconds": round(seconds), **measure(run, measuring)})
+        rows.append({"photos": count, **summary(found)})
+        print(tabulate([shown_row(row) for row in rows], "keys", "github"), flush=True)
     about = dict(
-        classes=classes, measured_on=len(measuring), steps=asked.steps, seed=asked.seed,
-        settings=settings(asked, counts[-1]).as_dict(), where=measured(), rows=rows,
+        classes=classes, measured_on=len(measuring), steps=asked.steps, seeds=asked.seeds,
+        settings=settings(asked, counts[-1], 0).as_dict(), where=measured(), rows=rows,
     )  # fmt: skip
     write_json(asked.json, about)
+
+
+def summary(found: list[dict]) -> dict:
+    """The mean over seeds of each score, its standard deviation, and all the values."""
+    row = {}
+    for name in found[0]:
+        values = [it[name] for it in found if it[name] is not None]
+        if values:
+            spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
+            row |= {name: float(np.mean(values)), f"{name}_sd": spread}
+            row[f"{name}_seeds"] = values
+    return row
+
+
+def shown_row(row: dict) -> dict[str, str]:
+    """Scores in %, mean ± sd."""
+    names = {"tag_ap": "tag AP", "miou": "mIoU, fixed threshold", "best_miou": "best mIoU"}
+    cells = {"photos": str(row["photos"])}
+    for name, title in names.items():
+        if name in row:
+            spread = row[f"{name}_sd"]
+            more = "" if spread is None else f" ± {100 * spread:.1f}"
+            cells[title] = f"{100 * row[name]:.1f}{more}"
+    return cells
 
 
 def arguments() -> argparse.Namespace:
@@ -67,7 +94,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--classes", nargs="+", help="keep these only; default: all")
     parser.add_argument("--counts", nargs="+", type=int, default=[25, 50, 100, 200, 400])
     parser.add_argument("--steps", type=int, default=100, help="of each training")
-    parser.add_argument("--seed", type=int, default=0, help="which photos, which training")
+    parser.add_argument(
+        "--seeds", nargs="+", type=int, default=[0, 1, 2], help="of photos and trainings"
+    )
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE")
     parser.add_argument("--runs", type=Path, default=Path("build/runs/curve"))
     parser.add_argument(
@@ -76,12 +105,12 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def settings(asked: argparse.Namespace, count: int) -> CamConfig:
+def settings(asked: argparse.Namespace, count: int, seed: int) -> CamConfig:
     """The preset for folders, with as many epochs as make the steps asked for."""
     config = preset("photos", **dict(parse_setting(text) for text in asked.set))
     epochs = max(1, round(asked.steps / steps_of(count, config.batch_size, 1)))
     return config.changed(
-        epochs=epochs, eval_every=epochs, warmup_epochs=epochs / 10, seed=asked.seed
+        epochs=epochs, eval_every=epochs, warmup_epochs=epochs / 10, seed=seed
     )
 
 

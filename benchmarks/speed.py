@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ import timm
 import torch
 import torch.nn.functional as F
 from machine import measured
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from weaktr_core.data import open_dataset
 from weaktr_core.data.batches import same_size_batches
@@ -121,6 +124,32 @@ def forwards(*shape: int) -> dict[str, float]:
             plain_fast=lambda: fast(plain, images),
             maps_fast=lambda: fast(model, images),
         )
+
+
+def work(way) -> int:
+    """Operations of the matrix products; those of fused kernels would go uncounted."""
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        way()
+    return counter.get_total_flops()
+
+
+def arithmetic() -> dict[str, float]:
+    """The least that the ratios in float32 can be where all arithmetic is equally fast."""
+    plain, model = plain_vit(), network()
+    one, eight = torch.randn(1, 3, 384, 512), torch.randn(8, 3, 224, 224)
+    with torch.no_grad():
+        found = {
+            part: work(lambda seen=images: model(seen))
+            / work(lambda seen=images: plain(seen))
+            for part, images in zip(PARTS, (one, eight), strict=False)
+        }
+    tags = torch.zeros(4, CLASSES)
+
+    def step(forward) -> None:
+        three_head_loss(forward(eight[:4]), tags).total.backward()
+
+    ours, theirs = work(lambda: step(model)), work(lambda: step(partial(naive, model)))
+    return found | {"training step, 4 photos": ours / theirs}
 
 
 def steps() -> dict[str, float]:
@@ -297,6 +326,7 @@ def all_parts(voc: str | None) -> dict:
         if way != "naive" or stack_mib(side) < free_mib()
     ]
     found = dict(measured=measured(), ratios=ratios, seconds=seconds, tokens=cost)
+    found["arithmetic"] = arithmetic()
     if voc:
         found |= dict(waiting=child("waiting", voc), evaluation=child("evaluation", voc))
     return found
@@ -320,6 +350,8 @@ def table(found: dict) -> str:
             f"{100 * share:.1f} % | 0 |"
             for name, share in found["waiting"].items()
         ]
+    counted = [f"{part}: {ratio:.2f}" for part, ratio in found["arithmetic"].items()]
+    lines += ["", f"The same in float32, operations counted: {'; '.join(counted)}."]
     lines += ["", "One photo, seconds and MiB:", ""]
     lines += [f"| side | {' | '.join(WAYS)} |", "|---" * (1 + len(WAYS)) + "|"]
     cells = {

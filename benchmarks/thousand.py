@@ -139,12 +139,10 @@ def weaktr(*arguments: object) -> tuple[int, float, str]:
     start = time.perf_counter()
     command = [sys.executable, "-m", "weaktr_core", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    seconds = round(time.perf_counter() - start, 1)
+    print(f"{arguments[0]}: exit code {done.returncode}, {seconds} s", flush=True)
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return (
-        done.returncode,
-        round(time.perf_counter() - start, 1),
-        lines[-1] if lines else "",
-    )
+    return done.returncode, seconds, lines[-1] if lines else ""
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ def fusion() -> Drawing:
     d.text(14, 216, "L × H heads,\nT tokens ×\nD/H each", "s", "start")
     d.line((96, 130), (140, 130))
     d.cut(112, 130)
-    d.text(116, 112, "detached", "cut-text")
+    d.text(116, 94, "detached", "cut-text")
     d.box(142, 104, 88, 52, "largest", "", "over T tokens")
     d.line((230, 130), (246, 130))
     d.box(248, 104, 76, 52, "norm", "", "of a head")
@@ -391,10 +391,24 @@ def method() -> Drawing:
     d.line((434, 62), (664, 62), (664, 86))
     d.line((548, 112), (572, 112))
     d.line((548, 144), (566, 144), (566, 192), (582, 192))
-    d.box(574, 88, 176, 44, "class rows ⊙ evidence", "heat", "CAM · chapter 7")
+    d.box(
+        574,
+        88,
+        176,
+        44,
+        "class rows ⊙ evidence",
+        "heat",
+        "product · chapter 7",
+    )
     d.line((664, 132), (664, 168))
     d.box(
-        584, 170, 160, 44, "patch rows @ CAM", "mask", "fine CAM · chapter 7"
+        584,
+        170,
+        160,
+        44,
+        "patch rows @ product",
+        "mask",
+        "fine CAM · chapter 7",
     )
     d.text(
         190,

@@ -106,7 +106,7 @@ def card(number: int, name: str, question: str, minutes: int) -> str:
     """A link with a picture, which repeats nothing that must be read aloud."""
     return (
         f'<li><a href="{name}.html">'
-        f'<img src="_static/cards/{name[:2]}.jpg" alt="" loading="lazy">'
+        f'<img src="_static/cards/{name[:2]}.jpg" alt="">'
         f'<span class="number">Chapter {number}</span>'
         f'<span class="question">{escape(question)}</span>'
         f'<span class="minutes">{minutes} minutes</span></a></li>'

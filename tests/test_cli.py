@@ -83,6 +83,8 @@ def test_training_errors_are_one_line(run, tmp_path, capsys):
     )
     assert "there are:" in fails(capsys, "train-cam", "--set", "epoch=3")
     assert "NAME=VALUE" in fails(capsys, "train-cam", "--set", "epochs")
+    assert main(["train-cam", "my_photos"]) == 2
+    assert "train-cam takes no my_photos" in capsys.readouterr().err
 
 
 def test_run_errors_are_one_line(run, tmp_path, capsys):

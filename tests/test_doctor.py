@@ -11,7 +11,7 @@ from PIL import Image
 from weaktr_core.__main__ import main
 from weaktr_core.commands.common import parse_setting
 from weaktr_core.config import preset
-from weaktr_core.data import COCO, VOC2012, DataError, Sample, open_dataset
+from weaktr_core.data import COCO, VOC2012, DataError, Sample, open_dataset, remarks
 from weaktr_core.data.doctor import examine
 from weaktr_core.data.remarks import advise_settings, width_of
 from weaktr_core.data.report import NOTES, PROBLEMS
@@ -127,7 +127,7 @@ def test_limit_looks_at_the_first_images_only():
     data = Listed(sample("a"), sample("b"), DataError("never asked for"))
     report = examine(data, limit=2, progress=False)
     assert report.ready and (report.seen, report.total) == (2, 3)
-    assert "first 2 of 3" in report.text()
+    assert "2 of 2 read, 1 not looked at; 3 classes" in report.text()
 
 
 def test_worst_report_of_twenty_classes_has_less_than_sixty_lines():
@@ -263,8 +263,33 @@ def test_settings_have_reasons_and_json_holds_everything():
     assert stored["ready"] is True and stored["classes"][0]["images"] == 1
     assert all(it["setting"] and it["reason"] for it in stored["settings"])
     for count, side in ((1, 20), (53, 100), (5000, 480)):
-        for text, _ in advise_settings(count, [side]):
-            preset("photos", **dict(parse_setting(it) for it in text.split()))
+        advised(count, [side])
+
+
+def advised(count, sides, *more):
+    """The preset with all that is advised."""
+    told = [text for text, _ in advise_settings(count, sides, *more)]
+    return preset("photos", **dict(parse_setting(it) for t in told for it in t.split()))
+
+
+def test_batches_fit_into_memory_and_steps_stay_as_many():
+    plenty, little = 2**40, 5 * 2**30
+    assert advised(53, [], None, plenty) == preset("photos")
+    assert advised(53, [100], None, plenty).img_size == 98
+    sizes = [advised(800, [480], side, little).batch_size for side in (112, 224, 448)]
+    assert sizes[0] > sizes[1] > sizes[2] >= 1
+    assert advised(800, [480], 448, plenty).batch_size == 16
+    assert advised(800, [480], 224, little).epochs < advised(800, [480], 112, little).epochs
+
+
+def test_the_rule_for_batches_is_the_one_that_was_measured():
+    path = Path(__file__).parents[1] / "benchmarks" / "results" / "memory.json"
+    rule = json.loads(path.read_text())["rule"]
+    measured = (rule["mib_a_patch"], rule["mib_besides"])
+    used = (remarks.MIB_A_PATCH, remarks.MIB_BESIDES)
+    assert all(
+        1 <= ours / theirs < 1.1 for ours, theirs in zip(used, measured, strict=True)
+    )
 
 
 def test_doctor_writes_json_and_a_contact_sheet(tmp_path, capsys):

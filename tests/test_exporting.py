@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from weaktr_core.__main__ import main
+from weaktr_core.data import open_dataset
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.exporting import Exportable, ExportError, export_network
 from weaktr_core.networks.segmenter import Segmenter
@@ -60,30 +61,35 @@ network = WeakTr.from_timm("vit_tiny_patch16_224", 3, img_size=64, vit_options=t
                            background=True, refine=sys.argv[2], adapters=2).eval()
 about, worst = export_network(network, Path(sys.argv[1]))
 assert "multiples of 16" in about["input"]["size"], about
-session = onnxruntime.InferenceSession(sys.argv[1])
+if sys.argv[1].endswith(".onnx"):
+    session = onnxruntime.InferenceSession(sys.argv[1])
+    run = lambda photo: session.run(None, {"image": photo})
+else:
+    module = torch.export.load(sys.argv[1]).module()
+    run = lambda photo: [it.detach().numpy() for it in module(torch.from_numpy(photo))]
 for size in ((64, 64), (176, 96)):
     photo = np.random.default_rng(1).random((1, 3, *size), np.float32)
     with torch.no_grad():
         expected = Exportable(network)(torch.from_numpy(photo))
-    found = session.run(None, {"image": photo})
-    for one, other in zip(found, expected, strict=True):
+    for one, other in zip(run(photo), expected, strict=True):
         assert one.shape == other.shape
         worst = max(worst, float(np.abs(one - other.numpy()).max()))
 print(worst)
 """
 
 
+@pytest.mark.parametrize("ending", [".onnx", ".pt2"])
 @pytest.mark.parametrize("refine", ["attention", "features"])
-def test_one_file_takes_any_size(refine, tmp_path, note):
+def test_one_file_takes_any_size(refine, ending, tmp_path, note):
     """In a process of its own: the tests' shape checker knows no sizes that are symbols."""
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")
-    command = [sys.executable, "-c", ANY_SIZE, str(tmp_path / "network.onnx"), refine]
+    command = [sys.executable, "-c", ANY_SIZE, str(tmp_path / f"network{ending}"), refine]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     worst = float(done.stdout.split()[-1])
     assert worst < 1e-4
-    note(f"export of any size, {refine}: outputs differ by {worst:.1e}")
+    note(f"export of any size, {refine}, {ending}: outputs differ by {worst:.1e}")
 
 
 def test_probabilities_are_probabilities():
@@ -112,8 +118,13 @@ def test_the_command_writes_file_and_description(tmp_path, capsys):
     assert len(about["classes"]) == 10 and about["input"]["shape"] == [1, 3, 32, 48]
     assert about["input"]["size"] == "fixed"
     card = out.with_suffix(".md").read_text()
-    assert "Learned from image tags; no mask was read" in card
-    assert ", ".join(about["classes"]) in card and "## Licence" in card
+    assert "Learned from the image tags of the photos in `scenes:8`, split train" in card
+    assert all(name in card for name in about["classes"]) and "## Licence" in card
+    counts = np.sum([it.tags for it in open_dataset("scenes:8", size=48)], axis=0)
+    told = zip(about["classes"], counts.astype(int), strict=True)
+    assert (
+        f"among 8 photos: {', '.join(f'{name} {count}' for name, count in told)}." in card
+    )
     score = json.loads((tmp_path / "run" / "history.jsonl").read_text().splitlines()[-1])
     assert f"- fine cam, mIoU: {100 * score['miou']['fine_cam']:.1f} %" in card
     assert main(["export", run, "-o", str(tmp_path / "net.bin")]) == 1

@@ -8,6 +8,9 @@ matplotlib.use("Agg")
 
 from weaktr_core.figures import noted
 from weaktr_core.figures.charts import show_parts, show_points, show_signed, show_spread
+from weaktr_core.figures.style import COLOURS, NAMES, new_grid, set_title
+from weaktr_core.figures.training import show_curves
+from weaktr_core.widgets.training import describe_panel
 
 
 def texts(axes):
@@ -36,7 +39,27 @@ def test_signed_tables_are_white_at_zero():
     assert axes.images[0].get_clim() == (-2, 2)
     assert texts(axes) == ["-2", "0", "+1", "+2"]
     axes = show_signed(np.array([[-0.5, 1.0]]), ["r"], ["c", "d"])
-    assert texts(axes) == ["-0.5", "+1.0"]
+    assert texts(axes) == ["-0.5", "+1.0"] and len(axes.figure.axes) == 1
+    labelled = show_signed(np.array([[-0.5, 1.0]]), ["r"], ["c", "d"], "change")
+    assert labelled.figure.axes[1].get_ylabel() == "change"
+
+
+def test_a_map_has_one_colour_wherever_it_is_drawn():
+    """In curves, dots and the explorer of a training, at whatever place it comes."""
+    curves = show_curves({"other": [0, 1], "fine CAM": [0, 1]}).lines[1].get_color()
+    dot = show_points({"fine CAM": (0.2, 0.9), "other": (0.8, 0.1)}, "x", "y").lines[0]
+    panel = describe_panel("mIoU", {"other": [1.0], "a": [1.0], "fine CAM": [1.0]})
+    assert curves == dot.get_color() == panel["curves"][2]["colour"]
+    assert set(COLOURS) == {*NAMES.values()} and len(set(COLOURS.values())) == 4
+
+
+def test_titles_of_wide_figures_are_larger_and_stay_within_their_panel():
+    narrow, wide = new_grid(1, 2, 2.0)[0, 0], new_grid(1, 6, 2.0)[0, 0]
+    for axes in (narrow, wide):
+        set_title(axes, "coarse CAM")
+    assert narrow.title.get_fontsize() == 9 < wide.title.get_fontsize()
+    set_title(wide, "a title of many words")
+    assert wide.title.get_window_extent().width <= 2.0 * wide.figure.dpi
 
 
 def test_a_spread_counts_everything():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from weaktr_core.figures import training as plots
-from weaktr_core.figures.style import SIGNED
+from weaktr_core.figures.style import NAMES, SIGNED
 
 matplotlib.use("Agg")
 STAGES = ("coarse_cam", "cross_attention", "cam", "fine_cam")
@@ -24,7 +24,7 @@ def line(epoch, scored=True):
 def test_losses_start_at_epoch_one_and_ln_2_is_marked():
     axes = plots.show_losses([line(0), line(1), line(2)])
     curves = {one.get_label(): one for one in axes.lines}
-    assert set(curves) == {"ln 2", "class tokens", "coarse map", "fine CAM"}
+    assert set(curves) == {"ln 2", "class tokens", "coarse CAM", "fine CAM"}
     assert curves["class tokens"].get_xdata().tolist() == [1, 2]
     assert curves["class tokens"].get_ydata().tolist() == [1.0, 0.5]
     assert np.allclose(curves["ln 2"].get_ydata(), np.log(2))
@@ -32,7 +32,7 @@ def test_losses_start_at_epoch_one_and_ln_2_is_marked():
 
 def test_cam_curve_is_in_per_cent_and_skips_epochs_without_scores():
     maps, tags = plots.show_cam_curve([line(0), line(1, scored=False), line(2)])
-    assert [one.get_label() for one in maps.lines] == [s.replace("_", " ") for s in STAGES]
+    assert [one.get_label() for one in maps.lines] == [NAMES[s] for s in STAGES]
     assert maps.lines[0].get_xdata().tolist() == [0, 2]
     assert np.allclose(maps.lines[0].get_ydata(), [0, 20])
     assert np.allclose(tags.lines[1].get_ydata(), 60)

@@ -72,14 +72,21 @@ def test_a_broken_table_is_one_line(tmp_path, text, expected):
         TaggedFolder(folder(tmp_path, text))
 
 
-def test_doctor_and_training_take_such_a_folder(tmp_path, capsys):
+def test_doctor_and_training_take_such_a_folder(tmp_path, capsys, caplog):
+    caplog.set_level("INFO")
     text = "photo,tags,split\na.jpg,dog,train\nb.jpg,,train\nc.jpg,dog,val\n"
     data, run = str(folder(tmp_path, text)), str(tmp_path / "run")
     assert main(["doctor", data]) == 0
     assert "teaches only what is absent" in capsys.readouterr().out
     arguments = ["--preset", "smoke", "--set", "epochs=1", "img_size=32", "precision=no"]
     assert main(["train-cam", "--data", data, "--run", run, *arguments]) == 0
+    assert "every photo shows dog" not in caplog.text
+    told = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (told["photos"], told["tag_counts"]) == (2, {"dog": 1})
     assert main(["make-labels", run, "--crf", "none"]) == 0
+    (tmp_path / "tags.csv").write_text(text.replace("b.jpg,,", "b.jpg,dog,"))
+    assert main(["train-cam", "--data", data, "--run", run + "2", *arguments]) == 0
+    assert "every photo shows dog: add photos without it" in caplog.text
     (tmp_path / "b.jpg").write_bytes(b"no photo")
     assert main(["doctor", data]) == 1
 
@@ -147,6 +154,18 @@ def test_one_folder_of_photos_says_nothing(tmp_path):
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (4, 4)).save(tmp_path / "photos" / "a.jpg")
     with pytest.raises(DataError, match="a folder of photos for each class"):
+        open_data(str(tmp_path), "train")
+
+
+def test_masks_beside_folders_of_classes_are_no_class_and_an_empty_one_is_named(tmp_path):
+    as_layout("class folders", tmp_path, {"a": "dog", "b": "cat", "c": "dog"})
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.ones((30, 40), np.uint8)).save(tmp_path / "masks" / "a.png")
+    data = TaggedFolder(tmp_path)
+    assert data.classes == ("cat", "dog")
+    assert [it.name for it in data if it.mask is not None] == ["a"]
+    (tmp_path / "sheep").mkdir()
+    with pytest.raises(DataError, match="sheep: expected photos of a class, came an empty"):
         open_data(str(tmp_path), "train")
 
 

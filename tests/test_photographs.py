@@ -97,6 +97,14 @@ def test_pooling_over_the_best_patches_does_not_reward_flooding():
     assert cams.pooled_logits(small).flatten()[1] < cams.pooled_logits(flood).flatten()[1]
 
 
+@pytest.mark.parametrize("count", [1, 5, 12, 15, 25, 35, 144])
+def test_three_tenths_of_the_patches_answer(count):
+    signed = torch.randn(1, 3, 1, count, generator=torch.Generator().manual_seed(count))
+    shares = signed.softmax(dim=1)[0, 1:, 0].sort(descending=True).values
+    expected = shares[:, : max(1, round(0.3 * count))].mean(dim=1).logit(eps=1e-4)
+    torch.testing.assert_close(cams.pooled_logits(signed, True)[0], expected)
+
+
 def test_features_refine_within_what_looks_alike():
     patches = torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1]])[None]  # (1, N, D)
     cam = torch.tensor([[[[1.0, 0], [0, 0]]]])

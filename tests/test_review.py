@@ -265,6 +265,9 @@ def test_training_goes_on_from_corrected_tags(tmp_path, caplog):
     assert 0 < max(moved) < 0.1  # it began where the other had ended
     assert main(["make-labels", str(run), "--crf", "none"]) == 0
     assert len(list((run / "labels" / "masks").glob("*.png"))) == 7
+    seg, masks = tmp_path / "seg", str(run / "labels" / "masks")
+    assert main(["train-seg", *few, "--labels", masks, "--run", str(seg)]) == 0
+    assert len(splits_of(Run(seg))[0]) == 7
 
 
 def test_explorers_of_a_review_are_listed_by_name(shown):

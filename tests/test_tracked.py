@@ -100,6 +100,6 @@ def test_settings_follow_the_photos_and_say_why(tmp_path, caplog):
     assert main(command) == 0
     config = Run(run).config
     assert (config["batch_size"], config["img_size"], config["eval_size"]) == (3, 70, 70)
-    assert "setting: batch_size=3, 6 photos make no two batches of 16" in caplog.text
+    assert "setting: batch_size=3, a photo of 70 pixels takes 0.02 GiB" in caplog.text
     assert main([*command, "--resume"]) == 0  # complete: the same settings again
     assert config["epochs"] == 1  # what was asked for stays

@@ -39,7 +39,7 @@ def share(row, cover):
 
 
 def thumb(page, token, row):
-    label = re.compile(rf"^{CLASSES[token]}(, in the photo)?, {row}$")
+    label = re.compile(rf"^{CLASSES[token]}(, in the picture)?, {row}$")
     return page.get_by_role("button", name=label).locator("canvas")
 
 
@@ -58,7 +58,7 @@ def on_black(row):
 def test_every_thumbnail_is_what_python_computes(opened, width):
     page = opened(tokens_page()._repr_html_(), width)
     assert page.locator(".wt-table canvas").count() == K * (L + 2)
-    page.get_by_role("combobox", name="Photo").select_option(label="two")
+    page.get_by_role("combobox", name="Picture").select_option(label="two")
     rows = ATTENTION[1][1].mean(axis=1)  # (L, K, N), after
     for token in range(K):
         for layer in range(L):
@@ -151,7 +151,7 @@ def test_keyboard(opened):
 
 def test_another_photo_turns_to_a_class_that_it_has(opened):
     page = opened(tokens_page()._repr_html_())
-    page.get_by_role("combobox", name="Photo").select_option(label="two")
+    page.get_by_role("combobox", name="Picture").select_option(label="two")
     assert "two: class token of cat" in page.locator(".wt-say").inner_text()
 
 

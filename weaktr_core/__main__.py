@@ -1,4 +1,4 @@
-"""The command line: ``python -m weaktr_core COMMAND --help``."""
+"""The command line: ``weaktr COMMAND --help``, or ``python -m weaktr_core``."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ from weaktr_core.errors import WeakTrError
 
 EPILOG = """\
 From tags to masks:
-  python -m weaktr_core doctor    FOLDER                   is the data in order?
-  python -m weaktr_core train-cam --data FOLDER --run RUN  learn from image tags
-  python -m weaktr_core make-labels RUN                    photos -> CAMs and masks
-  python -m weaktr_core train-seg --labels RUN/labels/masks --run RUN2
-                                                           learn from those masks
-  python -m weaktr_core evaluate  RUN                      how good, against true masks
-  python -m weaktr_core report    RUN                      how it went, as a page
-  python -m weaktr_core review    RUN                      correct the tags it doubts
-  python -m weaktr_core segment   PHOTO --run RUN          masks of your own photos
-  python -m weaktr_core explore   PHOTO                    what every head looks at
-  python -m weaktr_core export    RUN -o FILE.onnx         for other programs
+  weaktr doctor      FOLDER                     is the data in order?
+  weaktr train-cam   --data FOLDER --run RUN    learn from image tags
+  weaktr review      RUN                        correct the tags it doubts
+  weaktr make-labels RUN                        photos -> CAMs and masks
+  weaktr train-seg   --data FOLDER --labels RUN/labels/masks --run RUN2
+                                                learn from those masks
+  weaktr evaluate    RUN2                       how good, against true masks
+  weaktr report      RUN                        how it went, as a page
+  weaktr segment     PHOTO --run RUN2           masks of your own photos
+  weaktr explore     PHOTO                      what every head looks at
+  weaktr export      RUN2 -o FILE.onnx          for other programs
 
-FOLDER holds photos and a table tags.csv (photo,tags,split), or is laid out like VOC 2012
-or COCO. Without --data the built-in generated scenes are used, so everything can be tried
-at once, without a download.
+FOLDER holds a folder of photos for each class, or photos and a table tags.csv
+(photo,tags,split), or is laid out like VOC 2012 or COCO. Without --data the built-in
+generated scenes are used, so everything can be tried at once, without a download. Where
+weaktr is not found: python -m weaktr_core.
 """
 
 
@@ -52,11 +53,14 @@ def main(argv: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
-    words = sys.argv[1:] if argv is None else argv
+    given = sys.argv[1:] if argv is None else argv
     try:
-        if "" in words:
+        if "" in given:
             raise UsageError("an argument is empty; perhaps a variable that is not set")
-        arguments = build_parser().parse_args(words)
+        arguments, more = build_parser().parse_known_args(given or ["--help"])
+        if more:
+            name = arguments.command
+            raise UsageError(f"{name} takes no {' '.join(more)} (weaktr {name} --help)")
     except UsageError as error:
         complain(str(error))
         return 2
@@ -104,12 +108,12 @@ def complain(message: str) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """All commands."""
     parser = Parser(
-        prog="python -m weaktr_core",
+        prog="weaktr",
         description="WeakTr: pixel masks from image tags.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     add_train_cam(commands)
     add_make_labels(commands)
     add_train_seg(commands)

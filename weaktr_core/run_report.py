@@ -19,7 +19,7 @@ from weaktr_core.data.remarks import FEW
 from weaktr_core.data.sample import TaggedDataset
 from weaktr_core.figures.fonts import drawable_names, plain_text
 from weaktr_core.figures.maps import show_mask
-from weaktr_core.figures.style import new_grid
+from weaktr_core.figures.style import NAMES, new_grid
 from weaktr_core.figures.training import (
     show_cam_curve,
     show_curves,
@@ -135,7 +135,7 @@ def curves(history: list[dict[str, Any]], of_tags: bool) -> list[tuple[str, str]
         lines = [line for line in measured if line.get(group)]
         if lines:
             values = {
-                name.replace("_", " "): [percent_or_nan(it[group][name]) for it in lines]
+                NAMES.get(name, name): [percent_or_nan(it[group][name]) for it in lines]
                 for name in lines[-1][group]
             }
             epochs = [line["epoch"] for line in lines]

@@ -43,7 +43,7 @@ def add_command(
     commands, name: str, function, summary: str, details: str, examples: Sequence[str] = ()
 ):
     """A subcommand whose help shows its defaults and how it is used."""
-    shown = [f"  python -m weaktr_core {name} {example}" for example in examples]
+    shown = [f"  weaktr {name} {example}" for example in examples]
     command = commands.add_parser(
         name,
         help=summary,
@@ -129,7 +129,7 @@ def retag(data, table: str | Path | None):
         return data
     corrected = Retagged(data, table)
     left = len(data) - len(corrected)
-    log(f"tags: {table}" + (f"; {left} photos left out" if left else ""))
+    log(f"tags: {table}" + f"; {left} left out" * (left > 0))
     return corrected
 
 
@@ -144,14 +144,20 @@ def views_of(arguments: argparse.Namespace, config: CamConfig | SegConfig):
 CRF_NAMES = ("voc-cam", "coco-cam", "voc-seg", "coco-seg")  # of weaktr_core.labels.crf
 
 
-def crf_settings(name: str):
-    """Published settings by name; complains at once where the library is missing."""
-    from weaktr_core.labels.crf import CRF_PRESETS, require_crf
+def crf_settings(name: str, automatic: str = ""):
+    """Published settings by name; complains at once where the library is missing.
 
+    ``auto`` takes the settings ``automatic``, or goes without and says so.
+    """
+    from weaktr_core.labels.crf import CRF_PRESETS, crf_available, require_crf
+
+    if name == "auto" and not crf_available():
+        log("masks keep the network's own edges: for a CRF, pip install pydensecrf2")
+        return None
     if name == "none":
         return None
     require_crf()
-    return CRF_PRESETS[name]
+    return CRF_PRESETS[automatic if name == "auto" else name]
 
 
 DATA_HELP = (

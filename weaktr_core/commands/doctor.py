@@ -55,6 +55,8 @@ def doctor_command(arguments: argparse.Namespace) -> None:
     data = open_data(arguments.data, arguments.split)
     of_ones_own = not is_scenes(arguments.data)
     others = other_splits(arguments) if of_ones_own else {}
+    counts = {arguments.split: data, **others}
+    log("; ".join(f"split {name}: {len(it)} images" for name, it in counts.items()))
     report = examine(data, arguments.limit, others=others, advise=of_ones_own)
     sys.stdout.write(report.text() + "\n")
     content = report.as_json()
@@ -67,6 +69,8 @@ def doctor_command(arguments: argparse.Namespace) -> None:
         write_contacts(data, Path(arguments.sheet))
     if not report.ready:
         raise UsageError(f"{arguments.data}: {report.verdict}")
+    sys.stdout.flush()
+    log(f"next: weaktr train-cam --data {arguments.data} --run my_run --open")
 
 
 def probe_command(train, val) -> dict:

@@ -51,9 +51,10 @@ def add_make_labels(commands) -> None:
     )
     command.add_argument(
         "--crf",
-        default="voc-cam",
-        choices=["none", *CRF_NAMES],
-        help="let the photo's edges correct the masks, with published settings",
+        default="auto",
+        choices=["auto", "none", *CRF_NAMES],
+        help="let the photo's edges correct the masks, with published settings; auto: "
+        "voc-cam if pydensecrf2 is installed",
     )
     command.add_argument(
         "--ignore-band",
@@ -78,7 +79,7 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     out = Path(arguments.out or Path(arguments.run) / "labels")
     masks = spare_masks(out / "masks", arguments.data)
     cams = Path(arguments.cams or out / "cams")
-    crf, views = crf_settings(arguments.crf), views_of(arguments, config)
+    crf, views = crf_settings(arguments.crf, "voc-cam"), views_of(arguments, config)
     with locked(out):
         with fast_inference(model, config.precision):
             make_cams(model, data, cams, views=views, eval_size=config.eval_size)

@@ -28,7 +28,6 @@ from weaktr_core.schema import Range, Scale, Share, argument, check
 if TYPE_CHECKING:
     from weaktr_core.labels.photos import CamSegmenter, MaskSegmenter, Segmented
 
-PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 OTHER_ENDINGS = {".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".nef", ".arw", ".gif"}
 """Photos that are not read; in a folder they are named rather than passed over."""
 
@@ -153,7 +152,7 @@ def make_segmenter(
         model=model,
         views=views_of(arguments, config),
         tags=parse_tags(arguments.tags, classes),
-        crf=choose_crf(arguments.crf, "voc-cam" if is_cam else "voc-seg"),
+        crf=crf_settings(arguments.crf, "voc-cam" if is_cam else "voc-seg"),
     )
     if isinstance(config, CamConfig):
         threshold = choose_background(arguments.threshold, arguments.run, config)
@@ -194,16 +193,6 @@ def choose_background(wanted: float | None, run: str | None, config: CamConfig) 
     return value
 
 
-def choose_crf(wanted: str, automatic: str):
-    """Settings by name; ``auto`` goes without where the library is missing, and says so."""
-    from weaktr_core.labels.crf import crf_available
-
-    if wanted == "auto" and not crf_available():
-        log("without CRF: pydensecrf2 is not installed")
-        return None
-    return crf_settings(automatic if wanted == "auto" else wanted)
-
-
 def find_photos(given: Sequence[str]) -> dict[str, Path]:
     """A unique name for each photo, folders opened; complains before any work."""
     paths: list[Path] = []
@@ -223,11 +212,13 @@ def find_photos(given: Sequence[str]) -> dict[str, Path]:
 
 def photos_in(folder: Path) -> list[Path]:
     """Photos of a folder by their endings, those that cannot be read among them."""
-    known = PHOTO_ENDINGS | OTHER_ENDINGS
+    from weaktr_core.data.tables import ENDINGS
+
+    known = OTHER_ENDINGS.union(ENDINGS)
     photos = [it for it in sorted(folder.iterdir()) if it.suffix.lower() in known]
     photos = [it for it in photos if it.is_file()]
     if not photos:
-        endings = " ".join(sorted(PHOTO_ENDINGS))
+        endings = " ".join(sorted(ENDINGS))
         raise UsageError(f"{folder}: no photo in this folder (looked for {endings})")
     return photos
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weaktr_core.commands.common import (
     DATA_HELP,
@@ -18,8 +18,13 @@ from weaktr_core.commands.common import (
     open_data,
     parse_setting,
     retag,
+    reviewed_table,
 )
 from weaktr_core.config import PRESETS, SEG_PRESETS, CamConfig, preset, seg_preset
+
+if TYPE_CHECKING:
+    from weaktr_core.networks.cam import WeakTr
+    from weaktr_core.train.runs import Run
 
 SAMPLED = 25
 """Photos whose sizes are looked at before a training."""
@@ -33,8 +38,11 @@ def add_train_cam(commands) -> None:
         train_cam_command,
         "Train the CAM network on image tags.",
         "No mask is read for training. Where the validation images have masks, the "
-        "maps are measured with them as the training goes on. RUN gets config.json, "
-        "history.jsonl (a line per epoch), the checkpoints best and last and report.html.",
+        "maps are measured with them as the training goes on. Each epoch's line says how "
+        "well the tags of these images are found, as average precision (AP) in %: by the "
+        "patches (coarse_logits, which picks the best epoch), the class tokens "
+        "(class_logits) and the maps (fine_logits). RUN gets config.json, history.jsonl "
+        "(a line per epoch), the checkpoints best and last and report.html.",
         [
             "--preset smoke --run build/runs/try   # seconds, means nothing",
             "                                      # generated scenes, minutes",
@@ -47,9 +55,9 @@ def add_train_cam(commands) -> None:
 
 def train_cam_command(arguments: argparse.Namespace) -> None:
     """Train, and say where the result is."""
-    from weaktr_core.train.cam import CamStage
+    from weaktr_core.train.cam import train_cam
 
-    train_command(CamStage, configure(preset, arguments), arguments)
+    train_command(train_cam, configure(preset, arguments), arguments)
 
 
 def add_train_seg(commands) -> None:
@@ -75,45 +83,53 @@ def add_train_seg(commands) -> None:
 
 def train_seg_command(arguments: argparse.Namespace) -> None:
     """Train, and say where the result is."""
-    from weaktr_core.train.seg import SegStage
+    from weaktr_core.train.seg import train_seg
 
-    about = dict(step=2, labels=whole_path(arguments.labels))
-    train_command(SegStage, configure(seg_preset, arguments), arguments, about)
+    if arguments.labels != "true" and not arguments.tags:  # make-labels went by it, too
+        labels = Path(whole_path(arguments.labels))
+        arguments.tags = reviewed_table(labels.parent.parent)
+    train_command(train_seg, configure(seg_preset, arguments), arguments)
 
 
 def train_command(
-    stage_of: Callable[..., Any],
-    config: Any,
-    arguments: argparse.Namespace,
-    about: dict[str, Any] | None = None,
+    train_step: Callable[..., Run], config: Any, arguments: argparse.Namespace
 ) -> None:
-    """Open the data, train a stage, write the report."""
+    """Open the data, train, write the report."""
     from weaktr_core.data.masked import Relabelled
-    from weaktr_core.runtime import is_first
-    from weaktr_core.train.loop import fit
-    from weaktr_core.train.runs import Run
-    from weaktr_core.train.tracked import TrackedRun, fatten, slim
+    from weaktr_core.runtime import is_first, write_json
 
     train, val = open_training_data(arguments, config.img_size)
     config = fitted(config, arguments, train)
-    if about and arguments.labels != "true":
+    about = about_data(arguments)
+    if about.get("labels", "true") != "true":
         train = Relabelled(train, arguments.labels)
-    settings = {**config.as_dict(), "classes": list(train.classes)}
-    settings |= (about or {}) | about_data(arguments)
-    run = Run(arguments.run)
-    if arguments.track:
-        run = TrackedRun(arguments.run, arguments.track)
-    if not (arguments.resume and run.is_complete(config.epochs, settings)):
-        stage = stage_of(config, train, val)
-        if arguments.start:
-            start_from(stage.model, arguments.start)
-        if arguments.resume and is_first():
-            fatten(run)
-        fit(stage, run, settings, arguments.resume)
-        if is_first():
-            slim(run)
+    counts = count_tags(train) if is_first() else {}
+    run = train_step(
+        config,
+        train,
+        val,
+        arguments.run,
+        start=load_start(arguments.start, train.classes) if arguments.start else None,
+        resume=arguments.resume,
+        track=arguments.track,
+        about=about,
+    )
     if is_first():
+        told = dict(photos=len(train), tag_counts=counts)  # for the card of an export
+        write_json(run.folder / "config.json", run.config | told)
         finish(run, val, show=arguments.open)
+
+
+def count_tags(train: Any) -> dict[str, int]:
+    """Photos of each class; what such numbers cannot teach is said."""
+    from weaktr_core.data.remarks import count_remarks
+    from weaktr_core.train.cam import all_tags
+
+    counts = all_tags(train).sum(dim=0).int().tolist()
+    found = dict(zip(train.classes, counts, strict=True))
+    for remark in count_remarks(found, len(train)):
+        log(f"advice: {remark}")
+    return found
 
 
 def fitted(config: Any, arguments: argparse.Namespace, train: Any) -> Any:
@@ -133,7 +149,7 @@ def fitted(config: Any, arguments: argparse.Namespace, train: Any) -> Any:
         return Run(arguments.run).settings.changed(**asked)
     some = range(0, len(train), max(1, len(train) // SAMPLED))
     sides = [min(train[index].image.shape[:2]) for index in some]
-    for text, reason in advise_settings(len(train), sides):
+    for text, reason in advise_settings(len(train), sides, asked.get("img_size")):
         wanted = dict(parse_setting(part) for part in text.split())
         config = config.changed(**{k: v for k, v in wanted.items() if k not in asked})
         if is_first() and not wanted.keys() <= asked.keys():
@@ -141,30 +157,16 @@ def fitted(config: Any, arguments: argparse.Namespace, train: Any) -> Any:
     return config
 
 
-def start_from(model: Any, folder: str) -> None:
-    """Give a network what the network of step 1 of a run has learned."""
-    from weaktr_core.networks.cam import WeakTr
-
-    begun = load_step_1(folder).cpu()
-    if begun.notes["classes"] != model.notes["classes"]:
-        raise UsageError(f"--start {folder}: that run knows other classes")
-    try:
-        if isinstance(model, WeakTr):
-            model.load_state_dict(begun.state_dict())
-        else:
-            model.start_from(begun)
-    except RuntimeError:
-        raise UsageError(f"--start {folder}: that run has another network") from None
-
-
-def load_step_1(run: str) -> Any:
-    """The CAM network of a run."""
+def load_start(run: str, classes: Sequence[str]) -> WeakTr:
+    """The CAM network of a run that knows these classes."""
     model, config = load_run(run)
     if not isinstance(config, CamConfig):
         raise UsageError(
             f"--start: expected a run of train-cam, came one of train-seg: {run}"
         )
-    return model
+    if model.notes["classes"] != list(classes):
+        raise UsageError(f"--start {run}: that run knows other classes")
+    return model.cpu()
 
 
 def add_training_arguments(command, run: str, presets: dict) -> None:
@@ -225,11 +227,11 @@ def about_data(arguments: argparse.Namespace) -> dict[str, str]:
     """What a run is told of its data: whole paths, the same from any folder."""
     where = arguments.data if is_scenes(arguments.data) else whole_path(arguments.data)
     told = dict(data=where, split=arguments.split, val=arguments.val)
-    more = dict(tags=arguments.tags, start=arguments.start)
+    more = {name: getattr(arguments, name, None) for name in ("tags", "start", "labels")}
     return told | {name: whole_path(path) for name, path in more.items() if path}
 
 
-def whole_path(where: str) -> str:
+def whole_path(where: str | Path) -> str:
     """The whole path of a folder; "true" of ``--labels`` is none."""
     return where if where == "true" else str(Path(where).expanduser().resolve())
 

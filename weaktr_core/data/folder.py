@@ -19,7 +19,7 @@ from weaktr_core.data.drawn import (
 from weaktr_core.data.files import file_error, read_image, shorten
 from weaktr_core.data.names import check_classes, unique_names
 from weaktr_core.data.sample import IGNORE, Sample
-from weaktr_core.data.tables import read_rows
+from weaktr_core.data.tables import MASKS, read_rows
 from weaktr_core.data.voc import CLASSES as VOC_CLASSES
 
 
@@ -83,7 +83,7 @@ class TaggedFolder:
     def __getitem__(self, index: int) -> Sample:
         row, name = self.rows[index]
         photo = self.root / row.photo.replace("\\", "/")
-        drawn = self.root / "masks" / f"{name}.png"
+        drawn = self.root / MASKS / f"{name}.png"
         tags = np.array([it in row.tags for it in self.classes], np.float32)
         if not (self.masks and drawn.exists()):
             return Sample(read_image(photo, upright=True), tags, None, name)

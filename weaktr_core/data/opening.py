@@ -80,6 +80,7 @@ def _open_folder(folder: Path, split: str) -> TaggedDataset:
         return TaggedFolder(folder, split)
     layouts = (
         f"a table {TABLE}, VOCdevkit/VOC2012 or JPEGImages and Annotations (VOC), "
-        "annotations/instances_*.json (COCO), or a folder of photos for each class"
+        "annotations/instances_*.json (COCO), or a folder of photos for each class, "
+        "those of no class in none/"
     )
     raise file_error(folder, layouts, holds(folder))

@@ -7,6 +7,7 @@ from itertools import permutations
 
 import numpy as np
 
+from weaktr_core.config import PRESETS
 from weaktr_core.data.coco import CLASSES as COCO_NAMES
 from weaktr_core.data.files import shorten
 from weaktr_core.data.voc import CLASSES as VOC_NAMES
@@ -32,13 +33,7 @@ def tag_remarks(classes: Sequence[str], tags: np.ndarray) -> Iterator[str]:
         tags: (images, K) bool.
     """
     counts = dict(zip(classes, tags.sum(axis=0).tolist(), strict=True))
-    if absent := [name for name, count in counts.items() if not count]:
-        yield f"no photo of {shorten(absent)}: what is never tagged is never learned"
-    for name in (name for name, count in counts.items() if count == len(tags)):
-        yield (
-            f"every photo shows {name}: add photos without it, with no tag; nothing else "
-            "says where it is not"
-        )
+    yield from count_remarks(counts, len(tags))
     yield from hidden_classes(classes, tags)
     few = [f"{name} ({count})" for name, count in counts.items() if 0 < count < FEW]
     if few:
@@ -52,6 +47,22 @@ def tag_remarks(classes: Sequence[str], tags: np.ndarray) -> Iterator[str]:
             f"{shorten(known)}: words that everybody knows; a model that takes names (SAM "
             "3, arXiv 2511.16719, or an open-vocabulary one) needs neither tags nor "
             "training: try one first"
+        )
+
+
+def count_remarks(counts: Mapping[str, int], photos: int) -> Iterator[str]:
+    """Sentences on classes that no photo shows, and those that every photo does.
+
+    Args:
+        counts: photos of each class.
+        photos: of all.
+    """
+    if absent := [name for name, count in counts.items() if not count]:
+        yield f"no photo of {shorten(absent)}: what is never tagged is never learned"
+    for name in (name for name, count in counts.items() if count == photos):
+        yield (
+            f"every photo shows {name}: add photos without it, with no tag; nothing else "
+            "says where it is not"
         )
 
 
@@ -123,28 +134,52 @@ def mask_remark(classes: Sequence[str], pixels: np.ndarray) -> str | None:
     )
 
 
-PRESET_STEPS = 60 * 53 // 16
+FOLDERS = PRESETS["photos"]
+
+PRESET_STEPS = FOLDERS.epochs * 53 // FOLDERS.batch_size
 """Steps that the preset "photos" was chosen with: 60 epochs of 53 photos, 16 at a time."""
 
+MIB_A_PATCH, MIB_BESIDES = 1.0, 1400
+"""Memory that training takes for a patch of each photo of a batch, and besides; float32,
+a little more than ``benchmarks/memory.py`` measured."""
 
-def advise_settings(images: int, sides: Sequence[int]) -> Iterator[tuple[str, str]]:
-    """Settings that fit so many photos, each with its reason.
+
+def advise_settings(
+    images: int, sides: Sequence[int], side: int | None = None, free: int | None = None
+) -> Iterator[tuple[str, str]]:
+    """Settings that fit so many photos and this machine, each with its reason.
 
     Args:
         images: to train on.
         sides: short sides of the photos, pixels.
+        side: ``img_size`` that was asked for; default: by the sides.
+        free: bytes of memory; default: what is free where the training will run.
     """
-    batch = max(1, min(16, images // 2))
-    if batch < 16:
-        yield f"batch_size={batch}", f"{images} photos make no two batches of 16"
-    epochs = max(3, min(60, round(4 * PRESET_STEPS * batch / max(images, 1))))
-    if epochs < 60:
-        steps = epochs * images // batch
-        yield (
-            f"epochs={epochs}",
-            f"{steps:,} steps of {batch}; more photos need fewer passes",
-        )
+    from accelerate.utils import get_max_memory
+
+    free = next(iter(get_max_memory().values())) if free is None else free
     short = int(np.median(sides)) if len(sides) else 0
-    if 0 < short < 168:
+    if side is None and 0 < short < FOLDERS.img_size:
         side = max(56, short // 14 * 14)
         yield f"img_size={side} eval_size={side}", f"half of the photos are below {short}"
+    side = side or FOLDERS.img_size
+    each = MIB_A_PATCH * (side // 14) ** 2
+    fitting = int((free / 2**21 - MIB_BESIDES) / each)  # in half of what is free
+    batch = max(1, min(FOLDERS.batch_size, images // 2, fitting))
+    yield (
+        f"batch_size={batch}",
+        f"a photo of {side} pixels takes {each / 2**10:.2f} GiB, and half of the "
+        f"{free / 2**30:.0f} that are free may be used; two batches at least, and "
+        f"{FOLDERS.batch_size} photos at most",
+    )
+    epochs = round(4 * PRESET_STEPS * batch / max(images, 1))
+    epochs = max(3, min(FOLDERS.epochs, epochs))
+    yield (
+        f"epochs={epochs}",
+        f"{epochs * images // batch:,} steps of {batch}; more photos need fewer passes",
+    )
+    yield (
+        f"model={FOLDERS.model}".replace(" ", ""),
+        "the same for any number of photos: nothing else was compared, and this was "
+        "trained with 25 to 400 photos of three classes and 3,469 of twenty",
+    )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tabulate import tabulate
 
 from weaktr_core.data.sample import IGNORE
 
 PROBLEMS = {
-    "unreadable": "cannot be read",
+    "unreadable": "cannot be read; replace it, or take it out of the data",
     "malformed": "not in the form every dataset yields",
     "mask size": "mask not as large as its photo",
     "mask id": "mask value that is no class",
@@ -121,15 +121,9 @@ class Report:
         """Everything as JSON values."""
         shares = self.shares[1:].tolist() if self.masks else [None] * len(self.classes)
         rows = zip(self.classes, self.images.tolist(), shares, strict=True)
+        plain = ("ready", "total", "seen", "read", "masks", "heights", "widths", "tags")
         return dict(
-            ready=self.ready,
-            total=self.total,
-            seen=self.seen,
-            read=self.read,
-            masks=self.masks,
-            heights=self.heights,
-            widths=self.widths,
-            tags=self.tags,
+            **{name: getattr(self, name) for name in plain},
             classes=[dict(name=n, images=i, pixels=s) for n, i, s in rows],
             problems=[vars(it) for it in self.problems],
             notes=[vars(it) for it in self.notes],
@@ -138,11 +132,10 @@ class Report:
         )
 
     def _summary(self) -> list[str]:
-        seen = f"first {self.seen} of {self.total}" if self.seen < self.total else "all"
+        left = f", {self.total - self.seen} not looked at" * (self.seen < self.total)
         few, mean, many = self.tags
         lines = [
-            f"images  {self.read} read of {self.seen} looked at ({seen}), "
-            f"{len(self.classes)} classes",
+            f"images  {self.read} of {self.seen} read{left}; {len(self.classes)} classes",
             f"size    height {self.heights[0]} to {self.heights[1]}, "
             f"width {self.widths[0]} to {self.widths[1]} pixels",
             f"tags    {few} to {many} an image, {mean:.1f} on average",
@@ -156,33 +149,18 @@ class Report:
         return [*lines, masks]
 
     def _table(self) -> list[str]:
-        cells = list(self._cells())
-        if len(cells) <= 25:
-            most = max(self.images.max(initial=0), 1)
-            bars = ["#" * round(20 * count / most) for count in self.images]
-            rows = [
-                f"{cell}  {bar}".rstrip() for cell, bar in zip(cells, bars, strict=True)
-            ]
-            return [self._heading(), *rows]
-        rows_each = -(-len(cells) // 3)
-        columns = [cells[i : i + rows_each] for i in range(0, len(cells), rows_each)]
-        rows = [
-            "   ".join(column[row] for column in columns if row < len(column))
-            for row in range(rows_each)
-        ]
-        return ["   ".join([self._heading()] * len(columns)), *rows]
-
-    def _heading(self) -> str:
-        return f"{'class':<{self._width()}}  images  pixels"
-
-    def _cells(self) -> Iterator[str]:
+        rows = []
         columns = (self.classes, self.images, self.shares[1:])
-        for name, images, share in zip(*columns, strict=True):
-            pixels = f"{share:7.1%}" if self.masks else "      -"
-            yield f"{name[:20]:<{self._width()}}{images:>8}{pixels:>8}"
-
-    def _width(self) -> int:
-        return min(20, max([5, *map(len, self.classes)]))
+        for name, count, share in zip(*columns, strict=True):
+            bar = "#" * round(20 * count / max(self.images.max(), 1))
+            pixels = f"{share:.1%}" if self.masks else "-"
+            rows.append([name[:20], str(count), pixels, bar])
+        heads, sides = ["class", "images", "pixels", ""], ["left", "right", "right", "left"]
+        if len(rows) > 25:  # three classes a line, without bars
+            each, heads, sides = -(-len(rows) // 3), 3 * heads[:3], 3 * sides[:3]
+            rows = [[it for row in rows[n::each] for it in row[:3]] for n in range(each)]
+        style: Any = dict(tablefmt="plain", disable_numparse=True, colalign=sides)
+        return tabulate(rows, heads, **style).splitlines()
 
     def _listing(self) -> list[str]:
         lines = []

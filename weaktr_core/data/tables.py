@@ -23,6 +23,9 @@ TAG_COLUMNS = ("tags", "labels", "label")
 NEGATIVE = ("none", "background", "negative", "negatives")
 """Folders of photos that show none of the classes."""
 
+MASKS = "masks"
+"""Folder of masks to measure with, called as their photos are."""
+
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
@@ -134,10 +137,13 @@ def tags_in(value: Any, path: Path) -> frozenset[str]:
 
 
 def class_folders(root: Path) -> list[Row]:
-    """``CLASS/photo.jpg`` or ``SPLIT/CLASS/photo.jpg``, in order.
+    """``CLASS/photo.jpg`` or ``SPLIT/CLASS/photo.jpg``, in order; ``masks`` is no class.
 
     Nothing where fewer than two folders hold photos: one folder of photos says nothing
     about what they show.
+
+    Raises:
+        DataError: a folder beside others is empty.
     """
     splits = {it: split_of(it.name) for it in folders_in(root)}
     splits = {it: split for it, split in splits.items() if split in SPLIT_WORDS}
@@ -146,10 +152,14 @@ def class_folders(root: Path) -> list[Row]:
         folder: split
         for parent, split in parents.items()
         for folder in folders_in(parent)
-        if photos_in(folder)
+        if photos_in(folder) and not holds_masks(folder)
     }
-    if len({folder.name for folder in found}) < 2:
+    names = {folder.name for folder in found}
+    if len(names) < 2:
         return []
+    for folder in (it for parent in parents for it in folders_in(parent)):
+        if folder.name not in names and not any(folder.iterdir()):
+            raise file_error(folder, "photos of a class", "an empty folder")
     rows = []
     for folder, split in found.items():
         name = clean_name(folder.name)
@@ -158,6 +168,11 @@ def class_folders(root: Path) -> list[Row]:
             path = photo.relative_to(root).as_posix()
             rows.append(Row(path, tags, split or usual_split(index)))
     return rows
+
+
+def holds_masks(folder: Path) -> bool:
+    """Whether a folder is the one for masks, and no class of that name."""
+    return folder.name == MASKS and all(it.suffix == ".png" for it in photos_in(folder))
 
 
 def folders_in(folder: Path) -> list[Path]:

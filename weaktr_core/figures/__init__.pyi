@@ -20,6 +20,7 @@ from .segmentation import show_clipping as show_clipping
 from .segmentation import show_confusion as show_confusion
 from .segmentation import show_labelled as show_labelled
 from .stored import stored_results as stored_results
+from .style import NAMES as NAMES
 from .style import class_colours as class_colours
 from .style import new_axes as new_axes
 from .style import new_grid as new_grid

@@ -10,10 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.transforms import Bbox
 
-from weaktr_core.figures.style import LINES, SIGNED, new_axes
+from weaktr_core.figures.style import LINES, SIGNED, colour_of, new_axes
 
 HEIGHTS = (4, -12, 16, -24, 28)
 """Where a name may stand over its dot, in points."""
+
+GREY = (0.299, 0.587, 0.114)
+"""How bright red, green and blue look."""
 
 
 def show_points(
@@ -37,12 +40,14 @@ def show_points(
         ends = [places.min(), places.max()]
         axes.plot(ends, ends, color="0.6", linestyle=":", zorder=0)
     for number, (name, (x, y)) in enumerate(points.items()):
-        colour = LINES[number % len(LINES)]
+        colour = colour_of(name, number)
         axes.plot(x, y, "o", color=colour, markersize=7)
         ink = 0.6 * np.array(to_rgb(colour))  # dark enough to read
-        axes.annotate(
+        told = axes.annotate(
             name, (x, y), (8, 4), textcoords="offset points", fontsize=9, color=ink
         )
+        # no line runs through a name
+        told.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5})
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
     axes.margins(0.12)
@@ -85,7 +90,8 @@ def show_parts(
         width = np.array([whole[name] for whole in parts.values()])
         bars = axes.barh(list(parts), width, left=left, color=colours[name], label=name)
         texts = [f"{share:.0%}" if share >= 0.04 else "" for share in width]
-        axes.bar_label(bars, texts, label_type="center", fontsize=8, color="white")
+        ink = "black" if np.dot(to_rgb(colours[name]), GREY) > 0.5 else "white"
+        axes.bar_label(bars, texts, label_type="center", fontsize=8, color=ink)
         left += width
     axes.invert_yaxis()
     axes.set_xlabel(xlabel)
@@ -104,7 +110,7 @@ def show_signed(
         values: (rows, columns).
         rows: their names.
         columns: their names.
-        label: of the colour bar.
+        label: of the colour bar; without one there is no bar.
     """
     axes = new_axes(2.2 + 0.42 * len(columns), 1.4 + 0.34 * len(rows))
     top = float(np.abs(values).max()) or 1.0
@@ -116,7 +122,8 @@ def show_signed(
         colour = "white" if abs(value) > 0.65 * top else "black"
         text = f"{value:{form}}" if value else "0"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
-    axes.figure.colorbar(shown, ax=axes, fraction=0.046, label=label)
+    if label:
+        axes.figure.colorbar(shown, ax=axes, fraction=0.046, label=label)
     return axes
 
 

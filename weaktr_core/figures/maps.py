@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from PIL import Image
 
-from weaktr_core.figures.style import HEAT, SIGNED, class_colours, new_grid
+from weaktr_core.figures.style import HEAT, SIGNED, class_colours, new_grid, set_title
 
 MARK = "#56e0ff"  # a query patch: a colour that neither photos nor HEAT contain
 
@@ -17,7 +17,7 @@ def show_image(image: np.ndarray, title: str = "", axes: Axes | None = None) -> 
     """A photo (height, width, 3) uint8."""
     axes = axes if axes is not None else new_grid(1, 1, 3.2)[0, 0]
     axes.imshow(image)
-    axes.set_title(title, fontsize=9)
+    set_title(axes, title)
     axes.axis("off")
     return axes
 
@@ -106,7 +106,7 @@ def show_strip(
         else:
             one.imshow(image, **({} if image.ndim == 3 else {"cmap": HEAT}))
         if index < len(titles):
-            one.set_title(titles[index], fontsize=9)
+            set_title(one, titles[index])
     return axes
 
 

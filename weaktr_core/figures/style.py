@@ -21,17 +21,53 @@ PALETTE = np.array(
         (240, 228, 66),
         (0, 114, 178),
         (213, 94, 0),
-        (204, 121, 167),
+        (102, 238, 221),
         (136, 34, 85),
         (170, 170, 80),
         (102, 102, 204),
     ],
     dtype=np.uint8,
 )
-"""(11, 3): background and ten classes; the first eight are Okabe and Ito's."""
+"""(11, 3): background and ten classes; the first seven are Okabe and Ito's."""
 
 LINES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
 """Colours of curves, from the same family."""
+
+NAMES = {
+    "coarse_cam": "coarse CAM",
+    "cross_attention": "cross-attention map",
+    "cam": "product",
+    "fine_cam": "fine CAM",
+    "class_logits": "class tokens",
+    "coarse_logits": "coarse CAM",
+    "fine_logits": "fine CAM",
+}
+"""What maps and answers are called where people read; keys as in `CamOutput`."""
+
+COLOURS = {
+    "coarse CAM": LINES[0],
+    "cross-attention map": LINES[1],
+    "class tokens": LINES[1],
+    "product": LINES[2],
+    "fine CAM": LINES[3],
+}
+"""The colour that a map, or the answer read off it, has in every figure."""
+
+PAGE = 6.8
+"""Inches of a figure that fills the column of a page; a wider one is shown smaller."""
+
+
+def colour_of(name: str, number: int) -> str:
+    """The colour of a curve or dot: that of what it shows, else that of its place."""
+    return COLOURS.get(name, LINES[number % len(LINES)])
+
+
+def set_title(axes: Axes, title: str) -> None:
+    """A title that stays legible where the page shows a wide figure smaller."""
+    spec, width = axes.get_subplotspec(), axes.figure.bbox.width / axes.figure.dpi
+    panel = width / (spec.get_gridspec().ncols if spec else 1)
+    fits = 120 * panel / max(len(title), 1)  # points; a sign is about 0.6 of them wide
+    axes.set_title(title, fontsize=max(9.0, min(9 * width / PAGE, fits)))
 
 
 def new_axes(width: float = 6.0, height: float = 3.6) -> Axes:

@@ -10,7 +10,15 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from weaktr_core.figures.style import HEAT, LINES, SIGNED, new_axes, new_grid
+from weaktr_core.figures.style import (
+    HEAT,
+    LINES,
+    NAMES,
+    SIGNED,
+    colour_of,
+    new_axes,
+    new_grid,
+)
 
 
 def show_curves(
@@ -23,7 +31,8 @@ def show_curves(
 ) -> Axes:
     """Named curves over a common axis, each labelled at its end."""
     axes = axes or new_axes()
-    for colour, (name, values) in zip(LINES * 3, curves.items(), strict=False):
+    for number, (name, values) in enumerate(curves.items()):
+        colour = colour_of(name, number)
         places = np.arange(len(values)) if x is None else np.asarray(x)
         marker = "o" if len(places) < 20 else ""
         axes.plot(places, values, color=colour, marker=marker, markersize=4, label=name)
@@ -40,7 +49,8 @@ def show_bars(
     axes = axes or new_axes(6.0, 0.6 + 0.3 * len(values))
     names = list(values)
     bars = axes.barh(names, [values[n] for n in names], color=LINES[0])
-    axes.bar_label(bars, fmt="%.4g", padding=3, fontsize=8)
+    texts = [f"{v:,.0f}" if abs(v) >= 100 else f"{v:.3g}" for v in values.values()]
+    axes.bar_label(bars, texts, padding=3, fontsize=8)
     if min(values.values()) < 0:
         axes.margins(x=0.2)  # room for numbers beside the names
     axes.invert_yaxis()
@@ -136,7 +146,7 @@ def show_losses(history: Sequence[Mapping[str, Any]], axes: Axes | None = None) 
     lines = [line for line in history if line["losses"]]
     if not lines:
         raise ValueError("no losses to show: the history has no trained epoch")
-    names = {"class_token": "class tokens", "coarse": "coarse map", "fine": "fine CAM"}
+    names = {"class_token": "class tokens", "coarse": "coarse CAM", "fine": "fine CAM"}
     curves = {text: [line["losses"][n] for line in lines] for n, text in names.items()}
     axes = axes or new_axes()
     axes.axhline(np.log(2), color="0.6", linestyle=":", label="ln 2")
@@ -168,7 +178,7 @@ def show_cam_curve(history: Sequence[Mapping[str, Any]]) -> np.ndarray:
     groups = (("miou", "mIoU of the maps, %"), ("mean_ap", "mean average precision, %"))
     for axes, (group, label) in zip(panels, groups, strict=True):
         curves = {
-            name.replace("_", " "): [100 * line[group][name] for line in lines]
+            NAMES.get(name, name): [100 * line[group][name] for line in lines]
             for name in lines[-1][group]
         }
         axes.axis("on")

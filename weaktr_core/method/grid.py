@@ -15,10 +15,8 @@ Size = tuple[int, int]
 
 def grid_size(image_size: Size, patch_size: Size) -> Size:
     """Patches down and across that cover an image, the last ones perhaps in part."""
-    return (
-        math.ceil(image_size[0] / patch_size[0]),
-        math.ceil(image_size[1] / patch_size[1]),
-    )
+    height, width = image_size
+    return -(-height // patch_size[0]), -(-width // patch_size[1])
 
 
 def pad_to_patches(

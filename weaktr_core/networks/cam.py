@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from weaktr_core.errors import WeakTrError
 from weaktr_core.method import cams
 from weaktr_core.method.attention import TimmViT, attention_maps
 from weaktr_core.method.fusion import build_fusion
@@ -126,6 +127,21 @@ class WeakTr(Network):
             feature_reduction=feature_reduction,
             official=official,
         )
+
+    def start_from(self, cam: WeakTr) -> None:
+        """Begin with what a network of the same kind has learned.
+
+        Raises:
+            WeakTrError: where it has another backbone, other options or other classes.
+        """
+        try:
+            self.load_state_dict(cam.state_dict())
+        except RuntimeError:
+            raise WeakTrError(
+                "start: expected a network with the same backbone, options and number of "
+                f"classes, came {cam.num_classes} classes for {self.num_classes}, and "
+                f"{cam.options} for {self.options}"
+            ) from None
 
     def encode(self, images: Float[Tensor, "B 3 height width"]) -> Tokens:
         """Images → tokens and a record of the attention."""

@@ -133,18 +133,9 @@ def write(
         return torch.export.load(path).module()
     if find_spec("onnxscript") is None:
         raise ExportError(
-            "ONNX needs a package: pip install onnxscript, or name a .pt2 file"
+            "ONNX needs more: pip install onnxscript onnxruntime, or name a .pt2 file"
         )
-    from onnxscript import opset18
-
-    def whole(number: Any, digits: None = None) -> Any:
-        """Python's round, which the exporter does not know, of a size."""
-        as_float: Any = opset18.Cast(number, to=1)
-        rounded: Any = opset18.Round(as_float)
-        return opset18.Cast(rounded, to=7)
-
     more: dict[str, Any] = dict(input_names=["image"], output_names=outputs)
-    more["custom_translation_table"] = {round: whole}
     made = torch.onnx.export(program, (), dynamo=True, verbose=False, **more)
     write_atomically(path, lambda part: made.save(str(part)))  # type: ignore[union-attr]
     if find_spec("onnxruntime") is None:
@@ -192,9 +183,7 @@ def write_card(path: Path, about: dict[str, Any], run: dict[str, Any], line: dic
     )
     licence = (known and known.license) or "unknown"
     of_masks = run.get("step") == 2
-    told = (
-        f"the masks in {run.get('labels')}" if of_masks else "image tags; no mask was read"
-    )
+    told = f"the masks in `{run.get('labels')}`" if of_masks else "the image tags"
     scores = [
         f"- {name.replace('_', ' ')}, {word}: {100 * value:.1f} %"
         for group, word in (("mean_ap", "mean average precision"), ("miou", "mIoU"))
@@ -202,17 +191,21 @@ def write_card(path: Path, about: dict[str, Any], run: dict[str, Any], line: dic
         if value is not None
     ]
     outputs = [f"- `{name}`: {text}" for name, text in about["outputs"].items()]
+    counts = run.get("tag_counts", {})
+    counted = f", each with its number among {run.get('photos')} photos" * bool(counts)
+    classes = [f"{name} {counts.get(name, '')}".strip() for name in about["classes"]]
     lines = [
         f"# {path.stem}",
-        f"Learned from {told}, of the photos in `{run['data']}`, split {run['split']}.",
-        f"Classes: {', '.join(about['classes'])}.",
+        f"Learned from {told} of the photos in `{run['data']}`, split {run['split']}"
+        f"{'' if of_masks else '; no mask was read'}.",
+        f"Classes{counted}: {', '.join(classes)}.",
         "## In and out",
         f"`image`: {about['input']['shape']}, {about['input']['values']}; "
         f"size: {about['input']['size']}.",
         "\n".join(outputs),
         "## Scores",
         f"On split {run['val']}, which did not train; of maps, at their best threshold:",
-        "\n".join(scores) or "- none: the photos that measure have neither tags nor masks",
+        "\n".join(scores) or "- none: the photos that measure have no masks",
         "## Licence and limits",
         f"Licence of the backbone, {run['backbone']}: {licence}. Masks and weights may "
         "also depend on the licence of the photos: say here which it is, who tagged them, "

@@ -15,8 +15,8 @@ import { drawMask, fit, maskOf } from "./masks.js";
 
 const STAGES = [
   ["coarse", "coarse CAM"],
-  ["cross", "cross-attention"],
-  ["product", "their product: CAM"],
+  ["cross", "cross-attention map"],
+  ["product", "product"],
   ["fine", "fine CAM"],
 ];
 const MASK = ["mask", "mask of all tags"];

@@ -20,8 +20,8 @@ import { BASES, changed, untouched } from "./setting.js";
 const MOST = 3; // largest weight of a head
 const NOTES = { mean: "mean", shuffle: "shuf." };
 const STRIP = [
-  ["cross", "cross-attention"],
-  ["product", "CAM"],
+  ["cross", "cross-attention map"],
+  ["product", "product"],
   ["fine", "fine CAM"],
 ];
 const WHY =

@@ -16,8 +16,8 @@ LEVELS = 120
 
 
 def to_steps(
-    weight: Float[Tensor, M * D], levels: int = LEVELS
-) -> tuple[Int8[Tensor, M * D], Float[Tensor, " M"]]:
+    weight: Float[Tensor, "M ..."], levels: int = LEVELS
+) -> tuple[Int8[Tensor, "M ..."], Float[Tensor, " M"]]:
     """Round a matrix: weight ≈ steps · scale, one scale a row.
 
     The largest value of a row becomes ``levels``, so no value is off by more than half
@@ -30,8 +30,8 @@ def to_steps(
 
 
 def from_steps(
-    steps: Int8[Tensor, M * D], scale: Float[Tensor, " M"]
-) -> Float[Tensor, M * D]:
+    steps: Int8[Tensor, "M ..."], scale: Float[Tensor, " M"]
+) -> Float[Tensor, "M ..."]:
     """Undo `to_steps`, up to its rounding."""
     return steps.float() * scale.view(-1, *[1] * (steps.ndim - 1))
 

@@ -21,9 +21,10 @@ from weaktr_core.networks.pretrained import load_vit
 from weaktr_core.runtime import seed_everything
 from weaktr_core.schema import SettingError
 from weaktr_core.scores.cams import CamScores, evaluate_cams, or_none
-from weaktr_core.train.loop import fit, freeze_layers
+from weaktr_core.train.loop import fit_or_find, freeze_layers
 from weaktr_core.train.runs import Run
 from weaktr_core.train.teacher import Teacher
+from weaktr_core.train.tracked import make_run
 
 
 class CamStage:
@@ -33,11 +34,20 @@ class CamStage:
         config: settings.
         train: images and tags; masks, if any, stay unread.
         val: for the scores after each epoch; masks, if any, are only measured with.
+        start: network to begin with, see `WeakTr.start_from`.
     """
 
-    def __init__(self, config: CamConfig, train: TaggedDataset, val: TaggedDataset):
+    def __init__(
+        self,
+        config: CamConfig,
+        train: TaggedDataset,
+        val: TaggedDataset,
+        start: WeakTr | None = None,
+    ):
         self.config, self.val = config, val
         self.model = build_cam_network(config, train.classes)
+        if start is not None:
+            self.model.start_from(start)
         freeze_layers(self.model.backbone.vit, config.frozen_layers)
         statistics = statistics_of(self.model)
         self.optimizer: torch.optim.Optimizer = build_optimizer(self.model, config)
@@ -209,7 +219,9 @@ def train_cam(
     val: TaggedDataset,
     folder: str | Path,
     *,
+    start: WeakTr | None = None,
     resume: bool = False,
+    track: str | None = None,
     about: dict[str, Any] | None = None,
 ) -> Run:
     """Train a CAM network on tags and write everything to a run folder.
@@ -219,11 +231,11 @@ def train_cam(
         train: images and tags.
         val: images, tags and, for the map scores, masks.
         folder: where the run goes.
+        start: network to begin with, of the same kind.
         resume: continue a run that is there; return at once if it is complete.
+        track: "tensorboard" or "wandb", to show it as it goes on.
         about: further JSON values for ``config.json``, for instance the dataset.
     """
     settings = {**config.as_dict(), "classes": list(train.classes), **(about or {})}
-    run = Run(folder)
-    if resume and run.is_complete(config.epochs, settings):
-        return run
-    return fit(CamStage(config, train, val), run, settings, resume)
+    run = make_run(folder, track)
+    return fit_or_find(lambda: CamStage(config, train, val, start), run, settings, resume)

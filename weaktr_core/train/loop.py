@@ -10,6 +10,7 @@ import math
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
@@ -26,6 +27,7 @@ from weaktr_core.method.attention import TimmViT
 from weaktr_core.runtime import default_device, locked, log, mixed_precision
 from weaktr_core.train.order import batches_of, begin_epoch, make_loader, steps_of
 from weaktr_core.train.runs import Progress, Run
+from weaktr_core.train.slimming import fatten, slim
 from weaktr_core.train.snapshots import (
     optimizer_tensors,
     random_tensors,
@@ -65,6 +67,15 @@ class Stage(Protocol):
         """Line for the history, arrays to keep by name, and what picks the best."""
 
 
+def fit_or_find(
+    make_stage: Callable[[], Stage], run: Run, settings: dict[str, Any], resume: bool
+) -> Run:
+    """`fit`; with ``resume``, a run that has all its epochs is left as it is."""
+    if resume and run.is_complete(settings["epochs"], settings):
+        return run
+    return fit(make_stage(), run, settings, resume)
+
+
 def fit(stage: Stage, run: Run, settings: dict[str, Any], resume: bool) -> Run:
     """Train a stage, writing it to its run folder as it goes on.
 
@@ -93,12 +104,15 @@ def fit(stage: Stage, run: Run, settings: dict[str, Any], resume: bool) -> Run:
     with locked(run.folder), stopping() as asked:
         if accelerator.is_main_process:
             run.start(settings, resume=resume)
+            fatten(run)
         accelerator.wait_for_everyone()
         trainer = Trainer(stage, run, accelerator, asked)
         try:
             trainer.train()
         except KeyboardInterrupt:
             raise trainer.stopped() from None
+        if accelerator.is_main_process:
+            slim(run)
     return run
 
 

@@ -17,8 +17,9 @@ from weaktr_core.networks.network import statistics_of
 from weaktr_core.networks.segmenter import Segmenter
 from weaktr_core.runtime import seed_everything
 from weaktr_core.scores.masks import evaluate_segmenter
-from weaktr_core.train.loop import fit, freeze_layers
+from weaktr_core.train.loop import fit_or_find, freeze_layers
 from weaktr_core.train.runs import Run
+from weaktr_core.train.tracked import make_run
 
 
 class SegStage:
@@ -152,6 +153,7 @@ def train_seg(
     *,
     start: WeakTr | None = None,
     resume: bool = False,
+    track: str | None = None,
     about: dict[str, Any] | None = None,
 ) -> Run:
     """Train a segmentation network and write everything to a run folder.
@@ -163,11 +165,10 @@ def train_seg(
         folder: where the run goes.
         start: network of step 1 whose transformer is taken over.
         resume: continue a run that is there; return at once if it is complete.
+        track: "tensorboard" or "wandb", to show it as it goes on.
         about: further JSON values for ``config.json``, for instance the dataset.
     """
     settings = {**config.as_dict(), "step": 2, "classes": list(train.classes)}
     settings |= about or {}
-    run = Run(folder)
-    if resume and run.is_complete(config.epochs, settings):
-        return run
-    return fit(SegStage(config, train, val, start), run, settings, resume)
+    run = make_run(folder, track)
+    return fit_or_find(lambda: SegStage(config, train, val, start), run, settings, resume)

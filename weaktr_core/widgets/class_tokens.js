@@ -138,7 +138,7 @@ function fields(view) {
   const { data, photos, set } = view;
   return {
     photo: choice(
-      "Photo",
+      "Picture",
       photos.map((p, i) => [i, p.name]),
       0,
       (v) => turnTo(view, Number(v)),
@@ -258,7 +258,7 @@ function drawClasses(view, p, token) {
   const { data, parts } = view;
   const options = order(view, p).map((k) => [
     k,
-    data.classes[k] + (p.tags[k] ? " (in the photo)" : ""),
+    data.classes[k] + (p.tags[k] ? " (in the picture)" : ""),
   ]);
   const had = parts.token.contains(parts.grid.getRootNode().activeElement);
   const field = choice("Class", options, token, (v) => view.set({ token: Number(v) }));
@@ -311,7 +311,7 @@ function drawTable(view) {
       button.setAttribute("tabindex", chosen ? "0" : "-1");
       if (view.painted === wanted) return;
       drawMap(canvas, map(view, p, stage, n, k), p.grid);
-      const there = p.tags[k] ? ", in the photo" : "";
+      const there = p.tags[k] ? ", in the picture" : "";
       button.title = `${data.classes[k]}${there}, ${data.rows[n]}`;
       button.setAttribute("aria-label", button.title);
     });

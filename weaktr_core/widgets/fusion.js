@@ -19,7 +19,7 @@ import {
 const TRAITS = ["weights", "photo", "shown", "stage", "threshold", "follow", "solo"];
 const STAGE_NAMES = {
   cross_attention: "cross-attention map",
-  cam: "CAM",
+  cam: "product",
   fine_cam: "fine CAM",
 };
 
@@ -236,7 +236,8 @@ const FUSION_STYLE = `
 .wt-fusion .wt-desk .wt-bar { margin-bottom: 6px; gap: 6px 12px; }
 .wt-fusion .wt-desk input[type=range] { width: 110px; }
 .wt-fusion .wt-desk .wt-range { flex-wrap: nowrap; }
-.wt.wt-fusion .wt-strip { grid-template-columns: repeat(auto-fit, minmax(76px, 180px)); }
+.wt.wt-fusion .wt-strip { grid-template-columns: repeat(auto-fit, minmax(110px, 1fr));
+  max-width: 720px; }
 .wt-fusion .wt-tally { font-weight: 600; margin: 4px 0 8px; min-height: 1.4em; }
 .wt.wt-fusion .wt-board th:first-child { text-align: left; font-weight: 400; }
 .wt.wt-fusion .wt-board [aria-current] { background: var(--wt-hover); }

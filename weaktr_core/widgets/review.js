@@ -220,6 +220,8 @@ const REVIEW_STYLE = `
 .wt-review fieldset { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr));
   gap: 4px 12px; border: 1px solid var(--wt-line); border-radius: 6px; margin: 0 0 10px;
   max-height: 380px; overflow-y: auto; }
+.wt-review legend { grid-column: 1 / -1; float: none; width: auto; margin: 0; padding: 0 4px;
+  font: inherit; font-weight: 600; }
 .wt-review .wt-note { margin: 0; }
 .wt-review .wt-strip { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); }
 .wt-review .wt-strip canvas.wt-done { outline: 3px solid var(--wt-good); }

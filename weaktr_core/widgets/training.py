@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from weaktr_core.figures.style import LINES
+from weaktr_core.figures.style import colour_of
 from weaktr_core.widgets.host import explorer
 from weaktr_core.widgets.pack import check_photo, jpeg, pack_rows, photo_names
 
@@ -75,7 +75,7 @@ def describe_panel(
     lines = []
     for number, (name, values) in enumerate(curves.items()):
         known = [None if v is None or not np.isfinite(v) else float(v) for v in values]
-        line = dict(name=str(name), values=known, colour=LINES[number % len(LINES)])
+        line = dict(name=str(name), values=known, colour=colour_of(name, number))
         lines.append(line)
     return dict(title=str(title), curves=lines)
 

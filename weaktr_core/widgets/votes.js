@@ -169,7 +169,7 @@ function layout(view) {
 const HOW =
   "Each patch votes for a class (orange) or against it (blue); the logit is the mean of " +
   "all votes. Move the slider to count them one by one; click a patch, or walk with the " +
-  "arrow keys, to hear its own votes.";
+  "arrow keys, to see its own votes.";
 
 const VOTES_STYLE = `
 .wt-votes .wt-main { margin-top: 10px; }
