@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from machine import measured
 from PIL import Image
 
 from weaktr_core.__main__ import main as main_of_the_package
@@ -332,8 +333,8 @@ def main() -> None:
 
 
 def show(path: Path, text: str) -> None:
-    """Keep a table and print it."""
-    path.write_text(text, "utf8")
+    """Keep a table and where it was measured, and print it."""
+    path.write_text(f"{measured()}\n\n{text}", "utf8")
     print(text)
 
 

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from machine import measured
 
 from weaktr_core.config import preset, seg_preset
 from weaktr_core.data import Scenes
@@ -148,7 +149,8 @@ def main() -> None:
             rows.append(compare(step, Path(folder)))
     results = Path(__file__).parent / "results"
     write_json(results / "processes.json", rows)
-    (results / "processes.md").write_text(table(rows), "utf8")
+    text = f"{measured()}\n\n{table(rows)}"
+    (results / "processes.md").write_text(text, "utf8")
     print(table(rows))
 
 

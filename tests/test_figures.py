@@ -1,9 +1,11 @@
 """Figures draw what they are given."""
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 
 from weaktr_core import figures
+from weaktr_core.figures import fonts
 from weaktr_core.figures.style import PALETTE, class_colours, new_grid
 
 matplotlib.use("Agg")
@@ -66,3 +68,19 @@ def test_a_grid_for_wide_photos_is_lower():
     square, wide = new_grid(1, 2, 2.0), new_grid(1, 2, 2.0, aspect=0.5)
     sizes = [axes[0, 0].figure.get_size_inches() for axes in (square, wide)]
     assert sizes[0][0] == sizes[1][0] and sizes[0][1] - sizes[1][1] == 1.0
+
+
+def test_names_without_a_font_become_numbers_and_dollars_stay(monkeypatch):
+    monkeypatch.setattr(fonts, "WIDE", ())
+    fonts.families.cache_clear()
+    fonts.signs.cache_clear()
+    names = ["dog", "狗", "$x^2$", "ネコ"]
+    assert fonts.drawable_names(names) == ["dog", "class 2", "$x^2$", "class 4"]
+    assert fonts.in_font("a狗$") == "a?$"
+    fonts.families.cache_clear()
+    fonts.signs.cache_clear()
+    with fonts.plain_text():
+        text = plt.figure().text(0, 0, "cost: $x_{")  # half a formula
+        assert not text.get_parse_math()
+        text.figure.canvas.draw()
+    plt.close()

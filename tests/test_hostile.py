@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pickle
+import shlex
 import shutil
 import struct
 import subprocess
@@ -681,6 +682,8 @@ for text, words in {
     "backbone=resnet50": "a ViT of timm",
     "backbone=hf-hub:evil/model": "a model's name",
     "vit_options={'checkpoint_path':'x'}": "no option checkpoint_path",
+    "vit_options={'num_heads':5}": "expected sizes that go together",
+    "img_size=8": "scenes are 32 pixels or larger",
     "model={'fusion':'random:x'}": "fusion",
     "eval_size=big": "eval_size",
     "nothing=1": "no setting named nothing",
@@ -692,6 +695,12 @@ for text, words in {
     @case("settings", text[:40], REFUSED, words)
     def settings(folder, run, text=text):
         return ["train-cam", "--preset", "smoke", "--run", folder / "r", "--set", text]
+
+
+@case("settings", "a size below a patch", REFUSED, "at least one patch, came 8 pixels")
+def below_a_patch(folder, run):
+    start = ["train-cam", "--preset", "smoke", "--data", run.parent / "data"]
+    return [*start, "--run", folder / "r", "--set", "img_size=8"]
 
 
 for flags, words in {
@@ -719,11 +728,12 @@ for line, words in {
     "explore a.png --size nan": "--size",
     "nonsense": "invalid choice",
     "train-cam --preset phone": "invalid choice",
+    "train-cam --run ''": "an argument is empty",
 }.items():
 
     @case("arguments", line, USAGE, words)
     def usage(folder, run, line=line):
-        return [str(run) if word == "RUN" else word for word in line.split()]
+        return [str(run) if word == "RUN" else word for word in shlex.split(line)]
 
 
 @case("arguments", "more scenes than fit", REFUSED, "number of scenes")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -161,6 +162,28 @@ def test_arrays_come_in_the_order_of_their_epochs_or_not_at_all(straight, tmp_pa
     (run.folder / "maps" / "002.npy").write_text("x")
     with pytest.raises(RunError, match="maps: expected arrays"):
         run.maps()
+
+
+def test_photos_that_measure_nothing_leave_valid_json_and_a_best_network(tmp_path):
+    untagged = Drawn(2, 1)
+    untagged[:] = [replace(it, tags=0 * it.tags, mask=None) for it in untagged]
+    run = train_cam(CONFIG, TRAIN, untagged, tmp_path / "run")
+
+    def strict(word):
+        raise AssertionError(f"no JSON: {word}")
+
+    lines = (run.folder / "history.jsonl").read_text().splitlines()
+    told = [json.loads(line, parse_constant=strict) for line in lines]
+    assert [set(line["mean_ap"].values()) for line in told] == [{None}] * 3
+    assert (run.folder / "best.safetensors").exists()
+
+
+def test_one_process_where_two_were_asked_for_is_said(monkeypatch, caplog):
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    loop.check_launcher()
+    assert "accelerate started one process only" in caplog.text
 
 
 def test_tags_that_were_given_must_be_given_again(tmp_path):

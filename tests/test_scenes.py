@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pytest
 
+from weaktr_core.data.sample import DataError
 from weaktr_core.data.scenes import scenes
 from weaktr_core.data.scenes.grounds import GROUNDS, paint_ground
 from weaktr_core.data.scenes.scenes import (
@@ -59,7 +60,7 @@ def test_any_size(size):
 
 
 def test_too_small_is_refused():
-    with pytest.raises(ValueError, match="32 pixels"):
+    with pytest.raises(DataError, match="32 pixels"):
         Scenes(1, (64, 20))
 
 

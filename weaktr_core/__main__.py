@@ -53,8 +53,10 @@ def main(argv: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
+    given = sys.argv[1:] if argv is None else argv
     try:
-        given = sys.argv[1:] if argv is None else argv
+        if "" in given:
+            raise UsageError("an argument is empty; perhaps a variable that is not set")
         arguments, more = build_parser().parse_known_args(given or ["--help"])
         if more:
             name = arguments.command

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from typing import Any
 
 import timm
 from safetensors.torch import load_file
@@ -13,6 +14,7 @@ from weaktr_core.errors import WeakTrError
 from weaktr_core.method.attention import TimmViT
 from weaktr_core.method.grid import Size
 from weaktr_core.networks.dinov2_s import WeightsUnavailableError, dinov2_s_file
+from weaktr_core.schema import SettingError
 
 ALIASES = {
     "dinov2-s": "vit_small_patch14_dinov2.lvd142m",
@@ -51,23 +53,23 @@ def load_vit(
 
     Raises:
         WeightsUnavailableError: where neither cache, package nor hub has them.
+        SettingError: where the sizes asked for do not go together.
     """
     name = full_name(name)
     from_package = pretrained and name.partition(".")[0] == "vit_small_patch14_dinov2"
     from_hub = pretrained and not from_package
     if from_hub:
         check_hub(name)
-    vit = timm.create_model(
-        name,
-        pretrained=from_hub,
-        img_size=img_size,
-        num_classes=0,
-        dynamic_img_size=True,
-        **options,
-    )
+    sizes: dict[str, Any] = dict(img_size=img_size, dynamic_img_size=True, **options)
+    try:
+        vit: Any = timm.create_model(name, pretrained=from_hub, num_classes=0, **sizes)
+    except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        raise SettingError(f"{name}: expected sizes that go together: {error}") from None
+    if 0 in vit.patch_embed.grid_size:
+        raise SettingError(f"{name}: expected at least one patch, came {img_size} pixels")
     if from_package:
         stored = load_file(dinov2_s_file())
-        fitted = checkpoint_filter_fn(stored, vit)  # type: ignore[arg-type]
+        fitted = checkpoint_filter_fn(stored, vit)
         vit.load_state_dict(fitted)
     return vit
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from weaktr_core.data.sample import Sample
+from weaktr_core.data.sample import DataError, Sample
 from weaktr_core.data.scenes.drawing import Canvas, noise
 from weaktr_core.data.scenes.grounds import paint_ground
 from weaktr_core.data.scenes.objects import OBJECTS
@@ -223,7 +223,7 @@ class Scenes:
         height, width = (size, size) if isinstance(size, int) else size
         self.size = (int(height), int(width))
         if min(self.size) < 32:
-            raise ValueError(f"scenes are 32 pixels or larger, got {self.size}")
+            raise DataError(f"scenes are 32 pixels or larger, got {self.size}")
 
     @property
     def classes(self) -> tuple[str, ...]:
