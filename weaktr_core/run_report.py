@@ -27,7 +27,7 @@ from weaktr_core.figures.training import (
     show_losses,
 )
 from weaktr_core.labels.recipe import label_free_threshold, label_map
-from weaktr_core.runtime import write_atomically
+from weaktr_core.runtime import write_text
 from weaktr_core.scores.judging import Judged, judge
 from weaktr_core.scores.metrics import ScoredImage, threshold_sweep
 from weaktr_core.train.runs import Run
@@ -74,7 +74,7 @@ def write_report(run: Run, val: TaggedDataset, path: Path | None = None) -> Path
     loader = PackageLoader("weaktr_core", "")
     template = Environment(loader=loader, autoescape=True).get_template("run_report.html")
     text = template.render(told)
-    write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
+    write_text(path, text)
     return path
 
 

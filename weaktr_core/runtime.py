@@ -134,6 +134,11 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
             part.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str, encoding: str = "utf8") -> None:
+    """Write a text atomically; of names that are no UTF-8, question marks remain."""
+    write_atomically(path, lambda part: part.write_text(text, encoding, "replace"))
+
+
 def sweep_parts(folder: Path, seconds: float = 0.0) -> None:
     """Remove what a killed `write_atomically` left in a folder and those in it.
 
@@ -180,5 +185,4 @@ def flush(path: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON readably and atomically; NaN, which JSON lacks, is refused."""
-    text = json.dumps(value, indent=1, allow_nan=False) + "\n"
-    write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")

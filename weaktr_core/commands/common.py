@@ -204,6 +204,11 @@ def spare_masks(folder: Path, data: str | Path) -> Path:
     return folder
 
 
+def in_utf8(name: str) -> str:
+    """A file's name with a question mark for each byte that is no UTF-8."""
+    return name.encode("utf8", "replace").decode()
+
+
 def log(message: str) -> None:
     """Progress for the user, on stderr so that stdout holds results only."""
     logging.getLogger("weaktr").info(message)

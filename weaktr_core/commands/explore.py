@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Annotated
 
-from weaktr_core.commands.common import UsageError, add_command, log, output_page
+from weaktr_core.commands.common import UsageError, add_command, in_utf8, log, output_page
 from weaktr_core.schema import Range, argument
 
 
@@ -45,7 +45,8 @@ def explore_command(arguments: argparse.Namespace) -> None:
 
     out = output_page(arguments.out)
     network = open_run(arguments.run) if arguments.run else WeakTr.pretrained("voc")
-    photo, stem = read_image(arguments.photo, upright=True), Path(arguments.photo).stem
+    photo = read_image(arguments.photo, upright=True)
+    stem = in_utf8(Path(arguments.photo).stem)
     try:
         count = write_explorer(out, photo, network, name=stem, size=arguments.size)
     except ValueError as error:  # too narrow, or a size without a patch

@@ -17,6 +17,7 @@ from weaktr_core.commands.common import (
     UsageError,
     add_command,
     crf_settings,
+    in_utf8,
     load_run,
     log,
     spare_masks,
@@ -129,7 +130,7 @@ def segment_command(arguments: argparse.Namespace) -> None:
             found = segmenter(photo)
         desk.write(name, photo, found, segmenter)
         if arguments.export:
-            kept.append((path.name, found.labels))
+            kept.append((in_utf8(path.name), found.labels))
         tqdm.write(f"{name}: {', '.join(found.phrases(classes))}", file=sys.stdout)
     write_exports(desk.folder, arguments.export, kept, classes)
     if len(troubles) < len(photos):
@@ -202,7 +203,7 @@ def find_photos(given: Sequence[str]) -> dict[str, Path]:
         paths += photos_in(path) if path.is_dir() else [path]
     named: dict[str, Path] = {}
     for path in dict.fromkeys(paths):
-        stem = path.stem.encode("utf8", "replace").decode()  # names that are no UTF-8
+        stem = in_utf8(path.stem)
         name, number = stem, 2
         while name in named:
             name, number = f"{stem}-{number}", number + 1

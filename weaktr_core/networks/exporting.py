@@ -23,7 +23,7 @@ from weaktr_core.errors import WeakTrError
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.network import Network
 from weaktr_core.networks.pretrained import full_name
-from weaktr_core.runtime import write_atomically
+from weaktr_core.runtime import write_atomically, write_text
 
 TOLERANCE = 1e-3
 """Largest difference of an output, a probability or a share of attention, allowed."""
@@ -212,7 +212,7 @@ def write_card(path: Path, about: dict[str, Any], run: dict[str, Any], line: dic
         "and what a tag was taken to mean.",
     ]
     text = "\n\n".join(lines) + "\n"
-    write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
+    write_text(path, text)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from weaktr_core.runtime import (
     log,
     write_atomically,
     write_json,
+    write_text,
 )
 from weaktr_core.schema import check
 from weaktr_core.train.snapshots import (
@@ -303,4 +304,4 @@ class Run:
     def _write_history(self, lines: list[dict[str, Any]]) -> None:
         text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
         path = self.folder / HISTORY
-        write_atomically(path, lambda part: part.write_text(text, encoding="utf8"))
+        write_text(path, text)
