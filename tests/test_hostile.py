@@ -418,7 +418,7 @@ for name, code, words, make in [
     ("leaves its folder", REFUSED, "inside its folder", tags("../a.png,dog,train\n")),
     ("absolute", REFUSED, "inside its folder", tags("/etc/passwd,dog,train\n")),
     ("dog and Dog", REFUSED, "came Dog, dog", tags("a.png,dog,train\nb.png,Dog,train\n")),
-    ("accents two ways", READ, "1 classes",
+    ("accents two ways", READ, "1 class",
      tags("a.png,K\u00e4fer,train\nb.png,Ka\u0308fer,train\nc.png,,train\n")),
     ("300 classes", REFUSED, "1 to 254", tags(f"a.png,{'|'.join(map(str, range(300)))},train\n")),
     ("control sign", REFUSED, "can be printed", tags("a.png,do\x07g,train\n")),
