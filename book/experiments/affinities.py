@@ -86,16 +86,18 @@ def tables(rows: dict[str, dict]) -> str:
     return text
 
 
-def photos(voc: Path, names: list[str], short: int = 252) -> list[Sample]:
-    """Photos of train_aug and their masks at one of two sizes, sides as 3 to 4."""
+def photos(
+    voc: Path, names: list[str], short: int = 252, long: int | None = None
+) -> list[Sample]:
+    """Photos of train_aug and their masks, wide or tall; sides as 3 to 4, whole patches."""
+    long = long or round(short * 4 / 3 / PATCH) * PATCH
     data = open_dataset(voc, "train_aug")
     place = {name: index for index, name in enumerate(data.names)}
-    return [resized(data[place[name]], short) for name in names]
+    return [resized(data[place[name]], short, long) for name in names]
 
 
-def resized(sample: Sample, short: int) -> Sample:
-    """A photo of VOC, wide or tall, stretched to whole patches."""
-    long = round(short * 4 / 3 / PATCH) * PATCH
+def resized(sample: Sample, short: int, long: int) -> Sample:
+    """A photo of VOC, stretched."""
     height, width = sample.image.shape[:2]
     size = (long, short) if width >= height else (short, long)  # PIL: width first
     image = Image.fromarray(sample.image).resize(size, Image.Resampling.BICUBIC)

@@ -79,7 +79,8 @@ def norms(voc: Path, count: int | None) -> dict:
     shipped = WeakTr.pretrained("voc").eval()
     found = {}
     for side, amount in SIZES.items():
-        samples = photos(voc, CHOSEN_BY[: count or amount], int(side))
+        sides = int(side), int(side) * 4 // 3  # padded to whole patches
+        samples = photos(voc, CHOSEN_BY[: count or amount], *sides)
         for name, look in (("DINOv2-S", alone), ("voc-cam", shipped.encode)):
             lengths = [
                 torch.stack([layer.block[0].norm(dim=-1) for layer in tokens.layers])
