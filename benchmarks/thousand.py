@@ -114,6 +114,7 @@ def run_all(root: Path, folder: Path, broken: list[str]) -> dict:
         "--explorers", "0", "-o", root / "out",
     )  # fmt: skip
     masks = len(list((root / "out" / "masks").glob("*.png")))
+    text = text.replace(f"{folder}/", "")
     found["segment"] = dict(exit_code=code, seconds=seconds, masks=masks, said=text)
     assert masks == len(list(folder.glob("*.*"))) - 1 - len(broken)
     drop(folder / "tags.csv", broken)

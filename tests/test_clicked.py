@@ -1,4 +1,5 @@
-"""The model in the page, used in two browsers: by keys, by pointer, on a phone, in the dark.
+"""The model in the page and the explorers, used in two browsers: by keys, by pointer, on a
+phone, in the dark.
 
 Puppeteer speaks to both; Playwright's Firefox is a build of its own that no reader has.
 """
@@ -14,6 +15,8 @@ from book_site import ROOT, served
 from chromium import ARGUMENTS, CHROMIUM
 from hostile_pictures import CASES, EITHER
 from skimage import data, io
+from test_live import CELLS, started
+from test_pages_explorers import CHAPTERS
 
 sys.path.insert(0, str(ROOT / "book"))
 from npm import npm_package
@@ -59,32 +62,64 @@ def hostile(tmp_path):
     return paths
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("browser", BROWSERS)
-def test_everything_works(browser, dark, puppeteer, base, hostile, tmp_path, note):
+@pytest.fixture(params=[False, True], ids=["light", "dark"])
+def dark(request):
+    return request.param
+
+
+@pytest.fixture(params=BROWSERS)
+def run(request, dark, puppeteer, base, tmp_path, note):
+    """Runs a script of this folder in a browser: what it has written."""
+    browser = request.param
     if BROWSERS[browser] is None:
         pytest.skip(f"no {browser} on this machine")
-    photo = tmp_path / "astronaut.png"
-    io.imsave(photo, data.astronaut())
     scheme = ["--blink-settings=preferredColorScheme=0"] if dark else []
-    # Chromium has met the files in test_page_explorer.py
-    files = list(hostile) if browser == "firefox" and not dark else []
     job = dict(
         puppeteer=str(puppeteer), browser=browser, executable=BROWSERS[browser],
-        args=[*ARGUMENTS, *scheme] if browser == "chrome" else [],
-        dark=dark, base=base, photo=str(photo), files=files,
+        args=[*ARGUMENTS, *scheme] if browser == "chrome" else [], dark=dark, base=base,
     )  # fmt: skip
-    (tmp_path / "job.json").write_text(json.dumps(job))
-    command = ["node", str(ROOT / "tests" / "clicked.mjs"), str(tmp_path / "job.json")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    said = json.loads(done.stdout)
-    note(f"clicked in {said['browser']}, {'dark' if dark else 'light'}")
-    ends = said.get("ends", {})
+
+    def start(script, **more):
+        path = tmp_path / "job.json"
+        path.write_text(json.dumps(job | more))
+        command = ["node", str(ROOT / "tests" / script), str(path)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+        said = json.loads(done.stdout)
+        note(f"{script}: {said['browser']}, {'dark' if dark else 'light'}")
+        return said
+
+    return start
+
+
+def test_everything_works(run, tmp_path):
+    photo = tmp_path / "astronaut.png"
+    io.imsave(photo, data.astronaut())
+    run("clicked.mjs", photo=str(photo))
+
+
+def test_explorers_answer_keys(run):
+    used = run("explored.mjs", chapters=CHAPTERS)["used"]
+    assert used == 2 * [kind for kinds in CHAPTERS.values() for kind in kinds]  # two widths
+
+
+@pytest.mark.parametrize("dark", [False], indirect=True, ids=["light"])
+def test_keys_reach_python(run, tmp_path):
+    ask = "print(f'layer {heads.layer + 1}, head {heads.head + 1}')"
+    with started(tmp_path) as lab:
+        base = lab.split("/doc/")[0]
+        answer = run("live.mjs", base=base, lab=lab, ask=ask, cells=len(CELLS))
+    assert answer["traits"] in answer["said"]
+    assert answer["traits"] not in answer["before"]
+
+
+@pytest.mark.parametrize("dark", [False], indirect=True, ids=["light"])
+def test_every_file_ends_in_a_picture_or_a_sentence(run, hostile):
+    ends = run("refused.mjs", files=list(hostile))["ends"]
     assert {
         hostile[path]: end for path, end in ends.items() if not fits(hostile[path], end)
     } == {}
-    assert set(ends) == set(files)
+    assert set(ends) == set(hostile)
 
 
 def fits(name, end):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -119,9 +120,9 @@ def wait_until_it_answers(url, server, log):
     pytest.fail("JupyterLab did not start:\n" + log.read_text()[-2000:])
 
 
-@pytest.fixture
-def lab(browser, tmp_path):
-    """Address of a JupyterLab with one notebook; gone when the test is over."""
+@contextmanager
+def started(tmp_path):
+    """Address of a JupyterLab with one notebook, while the context lasts."""
     if find_spec("jupyterlab") is None:
         required = os.environ.get("WEAKTR_REQUIRE_BROWSER")
         (pytest.fail if required else pytest.skip)("jupyterlab is not installed")
@@ -145,6 +146,12 @@ def lab(browser, tmp_path):
         finally:
             server.terminate()  # ends its kernels, too
             server.wait(20)
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with started(tmp_path) as address:
+        yield address
 
 
 def execute(page, command):

@@ -342,6 +342,46 @@ def test_axe_finds_nothing_and_nothing_sticks_out(page):
             assert width != 390 or violations(page) == [], name
 
 
+FOCUSED = """() => {
+  const e = document.activeElement;
+  return e.ariaLabel ?? e.closest("label")?.innerText ?? e.innerText;
+}"""
+
+
+def test_the_focus_stays_where_it_was(page):
+    """What is drawn anew, or goes, hands the focus on: a key leads from there."""
+
+    def focused():
+        return page.evaluate(FOCUSED).strip()
+
+    page.locator(".wt-main-button").press("Enter")
+    page.locator(".wt-own").wait_for()
+    assert focused() == "Choose photos"
+    give(page, ("mine.png", png(PHOTO)))
+    tag = tab(page, "classes").locator(".wt-tags button").nth(1)
+    pressed = tag.get_attribute("aria-pressed")
+    tag.press(" ")
+    assert tag.get_attribute("aria-pressed") != pressed
+    assert focused() == tag.inner_text()
+    tag.press(" ")
+    assert tag.get_attribute("aria-pressed") == pressed
+    for name in ("classes", "trial"):
+        shown = field(tab(page, name), "Maps of")
+        shown.press("ArrowDown")
+        assert focused().startswith("Maps of")
+        assert shown.evaluate("e => e.selectedIndex") == 1
+        shown.press("ArrowUp")
+    page.locator(".wt-photos button").first.press("Enter")
+    page.locator(".wt-photos button").first.and_(
+        page.locator("[aria-pressed=true]")
+    ).wait_for()
+    assert focused() == "one"
+    page.locator(".wt-photos button").last.press("Enter")
+    page.get_by_role("button", name="Close this photo").press("Enter")
+    page.get_by_role("button", name="mine.png").wait_for(state="detached")
+    page.wait_for_function(f"({FOCUSED})().trim() === 'Choose photos'")
+
+
 def test_two_on_a_page_share_one_network(model, opened, tmp_path):
     packed = write_network(model, tmp_path / "_static" / "network")
     samples = [sample(model, PHOTO, name="one", credit="by us")]

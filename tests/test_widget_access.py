@@ -8,6 +8,7 @@ import pytest
 from axe import violations
 from canvases import expected_map, live_html, pixels, sticking_out, without_photo
 from explorers import ALL, GRID, HEADS, LAYERS, SCORES, heads, patches
+from playwright.sync_api import expect
 
 from weaktr_core.widgets.host import module_source
 from weaktr_core.widgets.pack import quantise
@@ -344,6 +345,9 @@ def test_in_a_shadow_root_whose_model_only_reads(opened, factory):
     first.locator(".wt-say").filter(has_text="cat").wait_for()
     use(first)
     page.get_by_role("button", name="Undo").click()
+    for dark, colour in ((True, "rgb(20, 24, 30)"), (False, "rgb(255, 255, 255)")):
+        page.evaluate("on => document.documentElement.classList.toggle('dark', on)", dark)
+        expect(first).to_have_css("background-color", colour)
     page.evaluate("async () => (await done)()")
 
 

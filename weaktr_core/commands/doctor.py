@@ -55,10 +55,10 @@ def doctor_command(arguments: argparse.Namespace) -> None:
     data = open_data(arguments.data, arguments.split)
     of_ones_own = not is_scenes(arguments.data)
     others = other_splits(arguments) if of_ones_own else {}
-    counts = {arguments.split: data, **others}
-    log("; ".join(f"split {name}: {len(it)} images" for name, it in counts.items()))
+    splits = {arguments.split: data, **others}.items()
     report = examine(data, arguments.limit, others=others, advise=of_ones_own)
-    sys.stdout.write(report.text() + "\n")
+    counts = ", ".join(f"{len(it)} {name}" for name, it in splits)
+    sys.stdout.write(f"splits  {counts}\n{report.text()}\n")
     content = report.as_json()
     if arguments.probe:
         val = others.get("val") or open_data(arguments.data, "val")

@@ -135,7 +135,8 @@ class Report:
         left = f", {self.total - self.seen} not looked at" * (self.seen < self.total)
         few, mean, many = self.tags
         lines = [
-            f"images  {self.read} of {self.seen} read{left}; {len(self.classes)} classes",
+            f"images  {self.read} of {self.seen} read{left}; "
+            f"{len(self.classes)} class{'es' * (len(self.classes) > 1)}",
             f"size    height {self.heights[0]} to {self.heights[1]}, "
             f"width {self.widths[0]} to {self.widths[1]} pixels",
             f"tags    {few} to {many} an image, {mean:.1f} on average",

@@ -1,6 +1,6 @@
 // The one button that lets a network come, and how far it is on its way.
 
-import { button, make } from "../widgets/shared.js";
+import { button, hide, make } from "../widgets/shared.js";
 
 export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
@@ -8,7 +8,8 @@ export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
  * @param session see session.js.
  * @param network the packed network, for its size.
  * @param words what the button offers, its size in place of "%".
- * @param view with `say(text)` and `arrived()`, called when the network is here.
+ * @param view with `say(text)`, `draw()`, `next()`, what gets the focus when the button goes,
+ *   and `arrived()`, called when the network is here.
  * @returns `element`, `start()` and `draw()`.
  */
 export function loadBar(session, network, words, view) {
@@ -35,12 +36,12 @@ export function loadBar(session, network, words, view) {
       view.say(`The network could not be loaded: ${error.message}.`);
     }
     bar.hidden = true;
-    draw();
+    view.draw();
     if (session.network === "here") await view.arrived();
   }
 
   function draw() {
-    press.hidden = session.network === "here";
+    hide(press, session.network === "here", view.next());
     press.setAttribute("aria-disabled", session.network === "coming");
   }
   if (location.protocol !== "file:")

@@ -2,7 +2,8 @@
 
 export const PAGE_STYLE = `
 .wt-your_photo.wt-over-me { outline: 3px dashed var(--wt-blue); outline-offset: -3px; }
-.wt-photos { display: flex; gap: 8px; overflow-x: auto; padding: 3px; margin-bottom: 8px; }
+.wt-photos { display: flex; gap: 8px; overflow-x: auto; padding: 3px; margin-bottom: 8px;
+  scrollbar-width: thin; scrollbar-color: var(--wt-edge) transparent; }
 .wt .wt-photos button { padding: 3px; border: 2px solid var(--wt-line); background: none;
   flex: none; display: flex; flex-direction: column; align-items: flex-start; font-size: 12px;
   line-height: 1.3; max-width: 128px; }
@@ -18,7 +19,7 @@ export const PAGE_STYLE = `
 .wt-pick { position: relative; display: inline-flex; align-items: center; border: 1px solid var(--wt-edge);
   border-radius: 5px; background: var(--wt-key); padding: 4px 12px; min-height: 44px; cursor: pointer; }
 .wt-pick:hover { background: var(--wt-hover); }
-.wt-pick:focus-within { outline: 3px solid var(--wt-blue); outline-offset: 1px; }
+.wt-pick:has(:focus-visible) { outline: 3px solid var(--wt-blue); outline-offset: 1px; }
 .wt-file { position: absolute; inset: 0; opacity: 0; width: 100%; cursor: pointer; }
 .wt .wt-credit { margin: 0 0 8px; }
 .wt-tabs { display: flex; flex-wrap: wrap; gap: 4px; border-bottom: 2px solid var(--wt-line); margin-bottom: 12px; }
@@ -28,6 +29,13 @@ export const PAGE_STYLE = `
 .wt-your_photo button[aria-pressed="true"] { border-color: var(--wt-blue); background: var(--wt-hover); }
 .wt.wt-your_photo .wt-big canvas { width: 100%; max-height: none; }
 .wt-your_photo .wt-big { position: sticky; top: var(--wt-top, 4.5rem); }
+/* on phones a large picture leaves room for what changes it */
+@container (max-width: 620px) {
+  .wt.wt-your_photo .wt-stay > canvas { width: auto; max-width: 100% !important; max-height: 34vh; }
+  .wt.wt-your_photo .wt-stay:has(.wt-strip) > canvas { max-height: 24vh; }
+}
+.wt .wt-bar > .wt-range, .wt-acts > .wt-range { flex-wrap: nowrap; }
+.wt-bar > .wt-range input, .wt-acts > .wt-range input { min-width: 0; }
 .wt-all-heads { max-width: 460px; }
 .wt-all-heads button { position: relative; min-height: 24px; }
 .wt-cell-note { display: block; font-size: 10px; line-height: 1.4; text-align: center; }

@@ -8,6 +8,7 @@ import {
   make,
   percent,
   range,
+  refill,
   strongest,
   toBytes,
 } from "../widgets/shared.js";
@@ -116,8 +117,8 @@ function partsOf(view) {
 function draw(view, { big, words, tags, shown, stages, table, cut }) {
   const photo = view.now();
   const { stage, threshold } = view;
-  tags.replaceChildren(...tagButtons(view));
-  shown.replaceChildren(classChoice(view));
+  refill(tags, ...tagButtons(view));
+  refill(shown, classChoice(view));
   const maps = photo.mapsOf(view.classNow(), view.setting(photo, view.learned));
   const mask = maskOf(view, photo, view.learned);
   for (const { key, canvas, press } of stages) {

@@ -7,6 +7,7 @@ import {
   frame,
   make,
   onDrag,
+  refill,
   setSize,
   strongest,
   toBytes,
@@ -78,7 +79,7 @@ function drawOthers(view, parts) {
   ]);
   const chosen = photos.findIndex((one) => one.ready === now.other);
   const choose = (v) => chooseOther(view, parts, Number(v));
-  pickOther.replaceChildren(choice("with", options, chosen, choose));
+  refill(pickOther, choice("with", options, chosen, choose));
 }
 
 function drawLeft(view, { left, now }) {

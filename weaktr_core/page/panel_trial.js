@@ -8,6 +8,7 @@ import {
   make,
   percent,
   range,
+  refill,
   strongest,
   toBytes,
 } from "../widgets/shared.js";
@@ -169,7 +170,7 @@ function trialBar(view, { past, set, undo }) {
   const base = choice("Weights", Object.entries(BASES), now, (v) => set(untouched(v)));
   const shown = make("span");
   function draw() {
-    shown.replaceChildren(classChoice(view));
+    refill(shown, classChoice(view));
     undoing.setAttribute("aria-disabled", !past.length);
     base.show(view.trial.base);
   }

@@ -1,6 +1,6 @@
 // The photos that are open, ways to open more, and the network's one button.
 
-import { button, make } from "../widgets/shared.js";
+import { button, hide, make, refill } from "../widgets/shared.js";
 import { loadBar } from "./load_bar.js";
 import { PictureError } from "./picture.js";
 
@@ -103,6 +103,7 @@ function ownBar(view, add) {
   const files = picker("Choose photos", { multiple: "" }, add);
   const camera = picker("Take a photo", { capture: "environment" }, add);
   const hint = make("span", { class: "wt-note" }, "or drop one here, or paste");
+  view.next = () => files.firstChild;
   const element = make("div", { class: "wt-bar wt-own" }, files, camera, close, hint);
   return { element, close };
 }
@@ -129,12 +130,15 @@ export function openBar(view) {
   function draw() {
     const titles = session.photos.map((p) => [p.title, !!p.ready]);
     const wanted = JSON.stringify([view.photo, titles]);
-    if (wanted !== drawn)
-      list.replaceChildren(...session.photos.map((one, i) => thumb(view, one, i)));
+    if (wanted !== drawn) {
+      refill(list, ...session.photos.map((one, i) => thumb(view, one, i)));
+      const chosen = list.children[view.photo]; // in sight, the page itself stays
+      list.scrollLeft = chosen.offsetLeft - (list.clientWidth - chosen.clientWidth) / 2;
+    }
     drawn = wanted;
-    load.draw();
     own.element.hidden = session.network !== "here";
-    own.close.hidden = !session.photos[view.photo].own;
+    hide(own.close, !session.photos[view.photo].own, view.next());
+    load.draw();
     credit.textContent = creditOf(view.now());
   }
   const attributes = { class: "wt-photo-bar" };

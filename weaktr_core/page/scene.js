@@ -117,6 +117,7 @@ function layout(view) {
   const offer = "Load the scenes' network (%) to judge your own scene";
   const load = loadBar(view.session, view.data.network, offer, view);
   const scene = stage(view);
+  view.next = () => scene.canvas;
   const parts = [load, sceneBar(view), scene, verdict(view), settings(view)];
   const [, bar, , result, marks] = parts;
   const root = make(

@@ -6,10 +6,11 @@ import {
   connect,
   drawMap,
   drawOverlay,
-  followLinks,
+  followPage,
   loadImage,
   make,
   range,
+  refill,
   STYLE,
   strongest,
   tick,
@@ -33,9 +34,9 @@ async function render({ model, el }) {
   const root = layout(view);
   el.replaceChildren(root);
   draw(view);
-  const unlink = followLinks("class_tokens", root, view);
+  const leave = followPage("class_tokens", root, view);
   return () => {
-    unlink();
+    leave();
     view.stop();
   };
 }
@@ -260,10 +261,8 @@ function drawClasses(view, p, token) {
     k,
     data.classes[k] + (p.tags[k] ? " (in the picture)" : ""),
   ]);
-  const had = parts.token.contains(parts.grid.getRootNode().activeElement);
   const field = choice("Class", options, token, (v) => view.set({ token: Number(v) }));
-  parts.token.replaceChildren(field);
-  if (had) field.querySelector("select").focus();
+  refill(parts.token, field);
 }
 
 /** A stage's map on the photo, and how its attention is divided -> what is said of it. */

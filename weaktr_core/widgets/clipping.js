@@ -7,7 +7,7 @@ import {
   drawLabels,
   drawMap,
   drawPixels,
-  followLinks,
+  followPage,
   loadImage,
   make,
   percent,
@@ -34,9 +34,9 @@ async function render({ model, el }) {
   const root = layout(view);
   el.replaceChildren(root);
   draw(view);
-  const unlink = followLinks("clipping", root, view);
+  const leave = followPage("clipping", root, view);
   return () => {
-    unlink();
+    leave();
     view.stop();
   };
 }

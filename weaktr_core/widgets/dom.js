@@ -87,6 +87,21 @@ export function strip(names, choose, kind = () => "") {
   return { element, canvases: items.map((it) => it.canvas), show };
 }
 
+/** Other children; what stands where the focus was has it again. */
+export function refill(element, ...children) {
+  const stops = () => [...element.querySelectorAll("button, select, input")];
+  const had = stops().indexOf(element.getRootNode().activeElement);
+  element.replaceChildren(...children);
+  if (had >= 0) stops()[had]?.focus({ preventScroll: true });
+}
+
+/** Hide an element or show it; if it has the focus then, `next` gets it. */
+export function hide(element, hidden, next) {
+  const had = element.getRootNode().activeElement === element;
+  element.hidden = hidden;
+  if (had && hidden) next.focus();
+}
+
 /** Arrow keys as [rows down, columns to the right]. */
 export const ARROWS = {
   ArrowLeft: [0, -1],

@@ -7,7 +7,7 @@ import {
   button,
   choice,
   connect,
-  followLinks,
+  followPage,
   make,
   range,
   STYLE,
@@ -47,9 +47,9 @@ async function render({ model, el }) {
   const root = layout(view);
   el.replaceChildren(root);
   draw(view);
-  const unlink = followLinks("fusion", root, view);
+  const leave = followPage("fusion", root, view);
   return () => {
-    unlink();
+    leave();
     view.stop();
   };
 }

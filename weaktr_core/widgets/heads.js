@@ -21,7 +21,7 @@ import {
   drawMap,
   drawOverlay,
   drawThumb,
-  followLinks,
+  followPage,
   heatLegend,
   loadImage,
   make,
@@ -61,9 +61,9 @@ async function render({ model, el }) {
   el.replaceChildren(root);
   sortBy(view, view.order);
   draw(view);
-  const unlink = followLinks("heads", root, view);
+  const leave = followPage("heads", root, view);
   return () => {
-    unlink();
+    leave();
     view.stop();
   };
 }

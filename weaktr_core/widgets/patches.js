@@ -6,7 +6,7 @@ import {
   connect,
   drawMap,
   drawOverlay,
-  followLinks,
+  followPage,
   heatLegend,
   loadImage,
   make,
@@ -32,9 +32,9 @@ async function render({ model, el }) {
   const root = layout(view);
   el.replaceChildren(root);
   draw(view);
-  const unlink = followLinks("patches", root, view);
+  const leave = followPage("patches", root, view);
   return () => {
-    unlink();
+    leave();
     view.stop();
   };
 }

@@ -6,7 +6,7 @@ import {
   connect,
   drawLabels,
   drawPixels,
-  followLinks,
+  followPage,
   loadImage,
   make,
   patchAt,
@@ -39,10 +39,10 @@ async function render({ model, el }) {
   };
   document.addEventListener("wt-unsaved", unsaved);
   draw(view);
-  const unlink = followLinks("review", root, view);
+  const leave = followPage("review", root, view);
   return () => {
     document.removeEventListener("wt-unsaved", unsaved);
-    unlink();
+    leave();
     view.stop();
   };
 }

@@ -1,10 +1,11 @@
 // What every explorer uses, and the model in the page, too. One place to import from:
 // data.js    unpack, unpackRows, expand, toBytes, loadImage, nearest, percent, headName
-// dom.js     make, svg, button, choice, tick, range, strip, ARROWS, onDrag, patchAt, glide
+// dom.js     make, svg, button, choice, tick, range, strip, refill, hide, ARROWS, onDrag,
+//            patchAt, glide
 // draw.js    setSize, fade, drawPixels, drawMap, frame, drawOverlay, drawThumb,
 //            photoPixels, drawLabels, heatLegend, classLegend, heatStyle
-// state.js   connect, followLinks
-// style.js   STYLE
+// state.js   connect, followPage
+// style.js   STYLE, followScheme
 // tables.js  strongest
 // colours.js HEAT
 

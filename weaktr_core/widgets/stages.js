@@ -8,7 +8,7 @@ import {
   drawMap,
   drawOverlay,
   expand,
-  followLinks,
+  followPage,
   make,
   range,
   STYLE,
@@ -32,9 +32,9 @@ async function render({ model, el }) {
   const root = layout(view);
   el.replaceChildren(root);
   draw(view);
-  const unlink = followLinks("stages", root, view);
+  const leave = followPage("stages", root, view);
   return () => {
-    unlink();
+    leave();
     view.stop();
   };
 }

@@ -1,6 +1,7 @@
 // What the reader changes: kept in the model that anywidget or the page gives.
 
 import { button } from "./dom.js";
+import { followScheme } from "./style.js";
 
 const TOGETHER = 700; // ms; a slider's run of changes is undone at once
 
@@ -85,7 +86,8 @@ function history(model, names) {
 }
 
 /**
- * Links in the text, and the page's own address, set an explorer's state:
+ * Links in the text, and the page's own address, set an explorer's state, and where its
+ * styles end at a shadow root, it is told of the page's dark ground (see `followScheme`):
  * `?wt-heads&layer=2&head=4#section` its traits, `?wt-heads&finding=1#section` what Python
  * gave as the first of `data.findings`. Without scripts such a link leads to the section.
  *
@@ -94,7 +96,7 @@ function history(model, names) {
  * @param view with the model, `set` and `data`.
  * @returns a function that ends listening.
  */
-export function followLinks(kind, root, view) {
+export function followPage(kind, root, view) {
   const follow = (href) => {
     const [, named, query] = /\?wt-(\w+)&([^#]*)/.exec(href) ?? [];
     if (named !== kind) return false;
@@ -112,7 +114,11 @@ export function followLinks(kind, root, view) {
   };
   document.addEventListener("click", clicked, true);
   follow(location.search);
-  return () => document.removeEventListener("click", clicked, true);
+  const leave = followScheme(root);
+  return () => {
+    leave();
+    document.removeEventListener("click", clicked, true);
+  };
 }
 
 /** Traits that a link asks for, each of the type that it has. */

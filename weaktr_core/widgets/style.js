@@ -12,9 +12,20 @@ const DARK = `color-scheme: dark; --wt-ground: #14181e; --wt-ink: #e8e8e8; --wt-
 const IN_DARK = `:is(html[data-theme="dark"], html[theme="dark"],
   body[data-jp-theme-light="false"]) .wt`;
 
+/** In a shadow root, as mystmd's theme makes one, none of these words is heard. */
+export function followScheme(root) {
+  const page = document.documentElement;
+  if (root.getRootNode() === document) return () => {};
+  const follow = () => root.classList.toggle("wt-dark", page.classList.contains("dark"));
+  const watch = new MutationObserver(follow);
+  watch.observe(page, { attributeFilter: ["class"] });
+  follow();
+  return () => watch.disconnect();
+}
+
 export const STYLE = `
 .wt { ${LIGHT} }
-${IN_DARK} { ${DARK} }
+${IN_DARK}, .wt-dark.wt { ${DARK} }
 @media (prefers-color-scheme: dark) { html[data-wt-scheme="auto"] .wt { ${DARK} } }
 .wt { background: var(--wt-ground); color: var(--wt-ink); border: 1px solid var(--wt-line);
   border-radius: 8px; padding: 12px; font: 14px/1.4 system-ui, sans-serif;

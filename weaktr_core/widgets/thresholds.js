@@ -6,7 +6,7 @@ import {
   classLegend,
   connect,
   drawLabels,
-  followLinks,
+  followPage,
   loadImage,
   make,
   nearest,
@@ -36,9 +36,9 @@ async function render({ model, el }) {
   const root = layout(view);
   el.replaceChildren(root);
   draw(view);
-  const unlink = followLinks("thresholds", root, view);
+  const leave = followPage("thresholds", root, view);
   return () => {
-    unlink();
+    leave();
     view.stop();
   };
 }

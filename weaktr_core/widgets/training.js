@@ -7,7 +7,7 @@ import {
   connect,
   drawMap,
   drawOverlay,
-  followLinks,
+  followPage,
   headName,
   heatStyle,
   loadImage,
@@ -41,9 +41,9 @@ async function render({ model, el }) {
   const halt = () => pause(view);
   view.still.addEventListener("change", halt);
   draw(view);
-  const unlink = followLinks("training", root, view);
+  const leave = followPage("training", root, view);
   return () => {
-    unlink();
+    leave();
     view.stop();
     clearInterval(view.playing);
     view.still.removeEventListener("change", halt);

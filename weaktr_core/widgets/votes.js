@@ -6,7 +6,7 @@ import {
   connect,
   drawPixels,
   fade,
-  followLinks,
+  followPage,
   frame,
   loadImage,
   make,
@@ -39,9 +39,9 @@ async function render({ model, el }) {
   const root = layout(view);
   el.replaceChildren(root);
   draw(view);
-  const unlink = followLinks("votes", root, view);
+  const leave = followPage("votes", root, view);
   return () => {
-    unlink();
+    leave();
     view.stop();
   };
 }
