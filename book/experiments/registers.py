@@ -2,7 +2,6 @@
 
     python book/experiments/registers.py VOC norms    # how large tokens are
     python book/experiments/registers.py VOC maps     # maps with neurons' activation moved
-    python book/experiments/registers.py VOC oracle   # head weights fitted with masks
     python book/experiments/registers.py              # the tables only
 
 Large Vision Transformers put what they know of the whole image into a few patches, whose
@@ -24,12 +23,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 from weaktr_core.data import Sample, open_dataset
 from weaktr_core.method import cams
-from weaktr_core.method.attention import attention_maps
 from weaktr_core.networks.backbone import ClassTokenViT, Tokens
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.inference import fast_inference
@@ -37,7 +34,6 @@ from weaktr_core.networks.pretrained import load_vit
 from weaktr_core.runtime import write_json
 
 from affinities import CHOSEN_BY, compared, photos
-from oracles import Batch, fit, measure
 from tables import RESULTS, percent, table
 
 OUT = RESULTS / "photographs-registers.json"
@@ -48,7 +44,6 @@ SHOWN = (3, 6, 9, 11, 12)  # blocks in the table
 UP_TO = 8  # layers whose neurons are asked: as published, about the first 17 of 24
 TOP = 0.01  # share of a photo's patches that count as the largest
 MOVED = (10, 50)
-ORACLE_SIDE = 224  # pixels a short side; the attention of 100 photos takes 3 GB then
 
 
 def main() -> None:
@@ -287,78 +282,8 @@ def table_of_maps(found: dict) -> str:
     return table(head, rows)
 
 
-# ---- and with the best weights that masks can find? -----------------------------------
-
-
-def oracle(voc: Path, count: int | None) -> dict:
-    """Head weights fitted to masks, attention of the network as it is and changed."""
-    model = WeakTr.pretrained("voc").eval().requires_grad_(False)
-    samples = photos(voc, CHOSEN_BY[:count], ORACLE_SIDE)
-    rows = {}
-    with fast_inference(model, "no"):
-        every = changes(model, voc, count)
-        for name in (UNCHANGED, f"{MOVED[0]} neurons moved"):
-            batches = [batch(model, part, every[name]) for part in same_size(samples)]
-            rows[name] = fitted_rows(batches, model)
-            sys.stderr.write(f"{name}: {rows[name]}\n")
-    return dict(photos=len(samples), short_side=ORACLE_SIDE, rows=rows)
-
-
-def fitted_rows(batches: list[Batch], model: WeakTr) -> dict[str, dict]:
-    """Scores of equal head weights and of those fitted with masks."""
-    ones = [torch.ones_like(b.own) for b in batches]
-    maps = {"equal": [b.fine(w, w) for b, w in zip(batches, ones, strict=True)]}
-    for scope in ("one set", "a set per scene"):
-        for jobs in (1, 2):
-            key = f"{scope}, {jobs}".replace("scene", "photo")
-            maps[key] = fit(batches, "mask", scope, jobs, ones[0].shape[1])
-    sizes = model.backbone.patch_size, model.num_classes
-    return {key: measure(batches, found, *sizes) for key, found in maps.items()}
-
-
-def same_size(samples: list[Sample], most: int = 10) -> Iterator[list[Sample]]:
-    """Photos of one size together."""
-    for wide in (True, False):
-        some = [s for s in samples if (s.image.shape[1] > s.image.shape[0]) == wide]
-        for first in range(0, len(some), most):
-            yield some[first : first + most]
-
-
-@torch.no_grad()
-def batch(model: WeakTr, samples: list[Sample], change: Callable) -> Batch:
-    """Photos, encoded once, for the fits of ``oracles.py``."""
-    with change():
-        tokens = model.encode(model.prepare([s.image for s in samples]))
-    out, k = model.read_out(tokens), model.num_classes
-    n = tokens.grid[0] * tokens.grid[1]
-    stack = attention_maps(tokens.layers).flatten(1, 2)
-    masks = torch.from_numpy(np.stack([s.mask for s in samples])).long()
-    hot = F.one_hot(masks, 256)[..., 1 : k + 1].permute(0, 3, 1, 2).float()
-    return Batch(
-        samples=samples,
-        grid=tokens.grid,
-        own=out.head_weights.flatten(1),
-        look=stack[:, :, :k, -n:].contiguous(),
-        spread=stack[:, :, -n:, -n:].contiguous(),
-        coarse=out.coarse_cam.flatten(2),
-        logits=out.patch_logits[:, -k:].flatten(2),
-        mask=F.avg_pool2d(hot, model.backbone.patch_size).flatten(2),
-        tags=torch.from_numpy(np.stack([s.tags for s in samples])).float(),
-    )
-
-
-def table_of_oracles(found: dict) -> str:
-    """MIoU at Otsu's threshold of head weights fitted with masks."""
-    names = list(found["rows"])
-    lines = [
-        [key, *(percent(found["rows"][name][key]["label_free_miou"]) for name in names)]
-        for key in found["rows"][names[0]]
-    ]
-    return table(["head weights", *names], lines)
-
-
-PARTS = {"norms": norms, "maps": maps, "oracle": oracle}
-TABLES = {"norms": table_of_norms, "maps": table_of_maps, "oracle": table_of_oracles}
+PARTS = {"norms": norms, "maps": maps}
+TABLES = {"norms": table_of_norms, "maps": table_of_maps}
 
 
 if __name__ == "__main__":
