@@ -94,3 +94,10 @@ def test_attention_by_heads_is_attention(scale):
     expected = F.scaled_dot_product_attention(query, key, value, mask, scale=scale)
     found = attention_by_heads(query, key, value, mask, scale=scale)
     assert torch.allclose(found, expected, atol=1e-6)
+
+
+def test_nothing_is_trained_meanwhile():
+    model, images = network(WeakTr), torch.randn(1, 3, 64, 64)
+    with fast_inference(model, "no"):
+        assert not model(images).fine_logits.requires_grad
+    assert model(images).fine_logits.requires_grad

@@ -18,7 +18,6 @@ from weaktr_core.runtime import mixed_precision
 
 
 @contextmanager
-@torch.no_grad()
 def fast_inference(model: nn.Module, precision: str = "auto") -> Iterator[None]:
     """Let a network look at images faster while the context lasts; nothing is trained.
 
@@ -33,7 +32,7 @@ def fast_inference(model: nn.Module, precision: str = "auto") -> Iterator[None]:
     on_cpu = next(model.parameters()).device.type == "cpu"
     reduced = on_cpu and mixed_precision(precision) == "bf16"
     changed = [it for it in model.modules() if isinstance(it, LowRank)]
-    with ExitStack() as stack:
+    with ExitStack() as stack, torch.no_grad():
         for layer in changed:
             weight = layer.weight + layer.up @ layer.down
             layer.forward = partial(F.linear, weight=weight, bias=layer.bias)  # type: ignore
