@@ -189,8 +189,13 @@ def output_page(name: str) -> Path:
     return out
 
 
-def spare_masks(folder: Path, data: str | Path) -> Path:
+def spare_masks(folder: Path, data: str | Path, *ours: str) -> Path:
     """A folder that masks go to, unless it is where the data has its own.
+
+    Args:
+        folder: of the masks.
+        data: folder of photos.
+        ours: what an earlier call leaves beside its masks: those may be written over.
 
     Raises:
         UsageError: before any of them is written over.
@@ -199,7 +204,8 @@ def spare_masks(folder: Path, data: str | Path) -> Path:
 
     root = Path(data).expanduser()
     own = {root / "masks", (find_voc(root) or root) / "SegmentationClass"}
-    if folder.is_dir() and folder.resolve() in {it.resolve() for it in own}:
+    before = any((folder.parent / name).exists() for name in ours)
+    if not before and folder.is_dir() and folder.resolve() in {it.resolve() for it in own}:
         raise UsageError(f"{folder}: expected a folder of its own, came the data's masks")
     return folder
 

@@ -77,7 +77,7 @@ def make_labels_command(arguments: argparse.Namespace) -> None:
     if not isinstance(config, CamConfig):
         raise UsageError(f"{arguments.run}: a segmentation network makes no CAMs")
     out = Path(arguments.out or Path(arguments.run) / "labels")
-    masks = spare_masks(out / "masks", arguments.data)
+    masks = spare_masks(out / "masks", arguments.data, "cams", "labels.json")
     cams = Path(arguments.cams or out / "cams")
     crf, views = crf_settings(arguments.crf, "voc-cam"), views_of(arguments, config)
     with locked(out):

@@ -114,7 +114,7 @@ def segment_command(arguments: argparse.Namespace) -> None:
 
     photos = find_photos(arguments.photos)
     for folder in {path.parent for path in photos.values()}:
-        spare_masks(Path(arguments.out) / "masks", folder)
+        spare_masks(Path(arguments.out) / "masks", folder, "overlays")
     segmenter, classes = make_segmenter(arguments)
     sweep_parts(Path(arguments.out), seconds=600)  # of a call that was killed
     desk = Desk(Path(arguments.out), classes, arguments.explorers)
