@@ -122,6 +122,9 @@ class Page:
     def observe(self, *_args: Any, **_kwargs: Any) -> None:
         """Nothing: without a kernel nobody would hear of a change."""
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"  # the same in every run of a notebook
+
     def _repr_html_(self) -> str:
         # inside a script element only "<" could end it early
         state = json.dumps(self.state).replace("<", "\\u003c")
