@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -190,9 +191,11 @@ def start(case: Case, folder: Path) -> Child:
     out, into = os.pipe()
     if process := os.fork():
         os.close(into)
+        with suppress(OSError):  # whoever comes first: it may be killed before its turn
+            os.setpgid(process, process)
         os.set_blocking(out, False)
         return Child(process, out)
-    os.setsid()
+    os.setpgid(0, 0)
     os.close(out)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     status = 1
