@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 
 import numpy as np
-from weaktr_core.data import COCO, Sample
+from weaktr_core.data import COCO
 from weaktr_core.data.voc import CLASSES
 from weaktr_core.networks.cam import WeakTr
 from weaktr_core.networks.inference import fast_inference
@@ -23,6 +23,9 @@ from weaktr_core.networks.segmenter import Segmenter
 from weaktr_core.runtime import write_json
 from weaktr_core.scores.cams import evaluate_cams, miou_at
 from weaktr_core.scores.masks import evaluate_segmenter
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from part import Part, tags_of
 
 RESULT = Path(__file__).parents[2] / "data" / "results" / "held-back.json"
 SHIPPED = json.loads(RESULT.with_name("shipped.json").read_text("utf8"))
@@ -36,30 +39,11 @@ OTHER_NAMES = {
 }
 
 
-class AsVOC:
+def photos_of_coco(folder: Path) -> Part:
     """COCO's photos that show one of VOC's classes, with tags and masks of these alone."""
-
-    classes = CLASSES
-
-    def __init__(self, folder: Path):
-        self.data = COCO(folder)
-        ours = [self.data.classes.index(OTHER_NAMES.get(it, it)) for it in CLASSES]
-        self.labels = np.zeros(256, np.uint8)
-        self.labels[[it + 1 for it in ours]] = np.arange(1, len(CLASSES) + 1)
-        self.labels[255] = 255
-        self.ours = ours
-        self.shown = [i for i, it in enumerate(self.data) if it.tags[ours].any()]
-
-    def __len__(self) -> int:
-        return len(self.shown)
-
-    def __getitem__(self, index: int) -> Sample:
-        found = self.data[self.shown[index]]
-        mask = None if found.mask is None else self.labels[found.mask]
-        return Sample(found.image, found.tags[self.ours], mask, found.name)
-
-    def __iter__(self) -> Iterator[Sample]:
-        return (self[index] for index in range(len(self)))
+    names = [OTHER_NAMES.get(name, name) for name in CLASSES]
+    data = COCO(folder)
+    return Part(data, names, np.flatnonzero(tags_of(data, names).any(axis=1)))
 
 
 def main() -> None:
@@ -68,7 +52,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("coco", type=Path, help="folder in COCO's layout")
-    photos = AsVOC(parser.parse_args().coco)
+    photos = photos_of_coco(parser.parse_args().coco)
     side, threshold = SHIPPED["short_side"], SHIPPED["threshold"]
     cam, seg = WeakTr.pretrained("voc"), Segmenter.pretrained("voc")
     with fast_inference(cam), fast_inference(seg):
@@ -80,7 +64,8 @@ def main() -> None:
         "voc-cam, tags given": miou_at(maps.sweeps["fine_cam"], threshold),
         "voc-seg, no tags": masks.miou,
     }
-    iou = masks.as_json()["iou"]
+    of_voc = {theirs: ours for ours, theirs in OTHER_NAMES.items()}
+    iou = {of_voc.get(name, name): v for name, v in masks.as_json()["iou"].items()}
     shown = ["background", *(c for c, n in zip(CLASSES, counts, strict=True) if n)]
     found = dict(
         photos=len(photos),
