@@ -6,6 +6,7 @@ import pytest
 import torch
 from naive import BACKBONES, tiny_model, tiny_vit
 
+from weaktr_core.errors import WeakTrError
 from weaktr_core.method.losses import tag_loss, three_head_loss
 from weaktr_core.networks.cam import ClassReadout, WeakTr
 
@@ -104,3 +105,13 @@ def test_readouts():
     assert torch.allclose(shared(tokens), ClassReadout(5, 48, "mean")(tokens), atol=1e-6)
     with pytest.raises(ValueError, match="per-class"):
         ClassReadout(5, 48, "median")
+
+
+def test_a_start_that_does_not_fit_names_what_is_other():
+    def made(classes=3, **options):
+        return WeakTr.from_timm("vit_tiny_patch16_224", classes, img_size=32, **options)
+
+    with pytest.raises(WeakTrError, match=r"of other classes$"):
+        made().start_from(made(classes=4))
+    with pytest.raises(WeakTrError, match=r"of other adapters$"):
+        made().start_from(made(adapters=2))

@@ -137,10 +137,12 @@ class WeakTr(Network):
         try:
             self.load_state_dict(cam.state_dict())
         except RuntimeError:
+            own = {**self.options, "classes": self.num_classes}
+            came = {**cam.options, "classes": cam.num_classes}
+            other = [name for name in own if own[name] != came[name]] or ["backbone"]
             raise WeakTrError(
-                "start: expected a network with the same backbone, options and number of "
-                f"classes, came {cam.num_classes} classes for {self.num_classes}, and "
-                f"{cam.options} for {self.options}"
+                "start: expected a network like the one to train, came one of other "
+                + ", ".join(other)
             ) from None
 
     def encode(self, images: Float[Tensor, "B 3 height width"]) -> Tokens:
